@@ -1,0 +1,1 @@
+"""The decisions of the container pool, as pure functions."""

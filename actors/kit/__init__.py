@@ -1,0 +1,1 @@
+"""Mailboxes, supervision, backoff, drain. Knows nothing of MCP."""

@@ -1,0 +1,1 @@
+"""Who may connect: bearer tokens, Origin and Host rules. OAuth joins here later."""

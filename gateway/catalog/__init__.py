@@ -1,0 +1,1 @@
+"""Catalog files: model, parsing, merging, templates, snapshots. Only `sources` touches files."""

@@ -1,0 +1,1 @@
+"""Fills an entry with config and secrets: entry in, launch out. Pure."""

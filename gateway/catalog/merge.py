@@ -1,0 +1,1 @@
+"""Merges catalogs, registries and flags into one set of entries. Pure."""

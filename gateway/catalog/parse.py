@@ -1,0 +1,1 @@
+"""Reads catalog text into records. Must not touch files or the network."""

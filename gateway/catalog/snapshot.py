@@ -1,0 +1,1 @@
+"""Builds snapshots and their differences. Pure."""

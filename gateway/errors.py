@@ -1,0 +1,180 @@
+"""The error tree. Every error that crosses a module boundary is one of these.
+
+    GatewayError
+    ├── ClientFault              the client sent something wrong
+    │   ├── Malformed            not JSON, or not JSON-RPC           (-32700 / -32600)
+    │   ├── UnknownMethod                                            (-32601)
+    │   ├── InvalidParams                                            (-32602)
+    │   │   └── UnknownTarget    no such tool, prompt or resource
+    │   └── VersionMismatch      protocol revision not spoken here   (-32602)
+    ├── Unauthorized             no or wrong credentials             (HTTP 401)
+    ├── Forbidden                Origin, Host or policy says no      (HTTP 403)
+    ├── Overloaded               a bound of `limits` was hit         (HTTP 503)
+    ├── UpstreamError            the server behind us is at fault
+    │   ├── Unavailable          could not be started or reached
+    │   ├── Gone                 died or closed while we waited
+    │   ├── TooSlow              did not answer before the deadline
+    │   └── ProtocolFault        answered something that is not MCP
+    ├── BackendError             the engine or the operating system is at fault
+    │   ├── EngineUnreachable
+    │   ├── ImageMissing
+    │   └── StartFailed
+    ├── ConfigError              a file or flag of the operator is at fault
+    │   ├── CatalogError
+    │   ├── SecretError
+    │   └── OptionError
+    ├── ActorGone                mail to an actor that no longer lives
+    └── RestartLimitExceeded     a supervisor gave up
+
+Messages say what, which, and what to do; never a secret. Foreign exceptions are mapped at the edge, `from` the cause.
+Programming errors are not in the tree: they crash.
+"""
+
+from __future__ import annotations
+
+
+class GatewayError(Exception):
+    """Base of all errors of the gateway. `str(error)` is one sentence, fit to be shown to a person."""
+
+    code: int = -32603
+    """JSON-RPC error code sent to a client (JSON-RPC 2.0 §5.1)."""
+    http_status: int = 500
+    """HTTP status where the error ends an HTTP request."""
+    retryable: bool = False
+    """Whether the same request may succeed later without anything being changed."""
+
+
+class ClientFault(GatewayError):
+    """The client's message cannot be served as it is."""
+
+    code = -32600
+    http_status = 400
+
+
+class Malformed(ClientFault):
+    """Not JSON (`code` -32700) or JSON that is not a JSON-RPC message (-32600)."""
+
+    def __init__(self, message: str, *, code: int = -32600) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class UnknownMethod(ClientFault):
+    """The method does not exist, or not in the revision that was negotiated."""
+
+    code = -32601
+    http_status = 404
+
+
+class InvalidParams(ClientFault):
+    """The params are missing, ill-typed, or name something that does not exist."""
+
+    code = -32602
+
+
+class UnknownTarget(InvalidParams):
+    """No tool, prompt or resource of that name is exposed."""
+
+    def __init__(self, message: str, *, code: int = -32602) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class VersionMismatch(ClientFault):
+    """The protocol revision that the client asked for is not spoken here."""
+
+    code = -32602
+
+
+class Unauthorized(GatewayError):
+    """No credentials, or wrong ones."""
+
+    code = -32001
+    http_status = 401
+
+
+class Forbidden(GatewayError):
+    """The Origin, the Host or a rule refuses this request."""
+
+    code = -32003
+    http_status = 403
+
+
+class Overloaded(GatewayError):
+    """A bound of `gateway.limits` was hit; nothing was started for this request."""
+
+    code = -32000
+    http_status = 503
+    retryable = True
+
+
+class UpstreamError(GatewayError):
+    """The server behind the gateway did not do its part."""
+
+    code = -32000
+    http_status = 502
+
+
+class Unavailable(UpstreamError):
+    """The server could not be started or reached."""
+
+    retryable = True
+
+
+class Gone(UpstreamError):
+    """The server died, or closed its side, while an answer was due. The outcome of the call is unknown."""
+
+
+class TooSlow(UpstreamError):
+    """The server did not answer before the deadline. Not `trio.TooSlowError`."""
+
+    http_status = 504
+
+
+class ProtocolFault(UpstreamError):
+    """The server answered something that is not MCP."""
+
+
+class BackendError(GatewayError):
+    """The container engine or the operating system did not do its part."""
+
+    code = -32000
+    http_status = 503
+
+
+class EngineUnreachable(BackendError):
+    """No container engine answers, or it refuses us."""
+
+    retryable = True
+
+
+class ImageMissing(BackendError):
+    """The image is not there and could not be pulled."""
+
+
+class StartFailed(BackendError):
+    """The container or process could not be created or started."""
+
+
+class ConfigError(GatewayError):
+    """A file, flag or environment variable of the operator is at fault."""
+
+
+class CatalogError(ConfigError):
+    """A catalog, registry, config or tools file cannot be used."""
+
+
+class SecretError(ConfigError):
+    """A secret source cannot be used, or a required secret is missing."""
+
+
+class OptionError(ConfigError):
+    """A command-line flag or environment variable is wrong."""
+
+
+class ActorGone(GatewayError):
+    """The mail's receiver no longer lives."""
+
+
+class RestartLimitExceeded(GatewayError):
+    """A child crashed more often than its supervisor tolerates."""

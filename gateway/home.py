@@ -1,0 +1,125 @@
+"""The home folder: where each file of an operator lives, and how it is written. Must not know what is in the files.
+
+`$MCPGW_HOME`, else `/mcp` in a container, else `~/.docker/mcp` (the folder that Docker's gateway uses).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+CONTAINER_HOME: Final = "/mcp"
+_KEY_BYTES: Final = 32
+
+
+def in_container(environ: Mapping[str, str]) -> bool:
+    """Whether this process runs in a container; `DOCKER_MCP_IN_CONTAINER=1` says so outright."""
+    if environ.get("DOCKER_MCP_IN_CONTAINER") == "1":
+        return True
+    return Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
+
+
+def locate_home(environ: Mapping[str, str]) -> Path:
+    """The home folder's absolute path; it need not exist."""
+    if named := environ.get("MCPGW_HOME"):
+        return Path(named).expanduser().absolute()
+    if in_container(environ):
+        return Path(CONTAINER_HOME)
+    return Path(environ.get("HOME") or Path.home()) / ".docker" / "mcp"
+
+
+class Home:
+    """Paths below one home folder. Creating the object touches nothing."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def catalogs(self) -> Path:
+        """Folder of catalog files."""
+        return self.root / "catalogs"
+
+    @property
+    def registry(self) -> Path:
+        """The enabled servers."""
+        return self.root / "registry.yaml"
+
+    @property
+    def config(self) -> Path:
+        """Config values by server."""
+        return self.root / "config.yaml"
+
+    @property
+    def tools(self) -> Path:
+        """Tool allow-lists by server."""
+        return self.root / "tools.yaml"
+
+    @property
+    def secrets(self) -> Path:
+        """The secret store."""
+        return self.root / "secrets.env"
+
+    @property
+    def token(self) -> Path:
+        """The bearer token of the network transports."""
+        return self.root / "token"
+
+    @property
+    def cache(self) -> Path:
+        """Rebuildable files: parsed catalogs, lists of servers. May be deleted at any time."""
+        return self.root / "cache"
+
+    @property
+    def run(self) -> Path:
+        """Lock files of running gateways, records of their local processes."""
+        return self.root / "run"
+
+    def identity(self) -> str:
+        """The home id: random, made once; labels the containers of this home's gateways."""
+        return self._once("id", lambda: secrets.token_hex(8))
+
+    def hash_key(self) -> bytes:
+        """The key of all hashes over specs that hold secrets; made once, never leaves the home."""
+        return bytes.fromhex(self._once("key", lambda: secrets.token_hex(_KEY_BYTES)))
+
+    def _once(self, name: str, make: Callable[[], str]) -> str:
+        """Reads `run/<name>`, creating it (0600) if need be. Of two creators, one wins and both agree."""
+        path = self.run / name
+        with suppress(FileNotFoundError):
+            return path.read_text(encoding="ascii").strip()
+        self.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=self.run, prefix=f".{name}-")
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(make() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+        Path(temporary).unlink()
+        return path.read_text(encoding="ascii").strip()
+
+
+def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Replaces a file as a whole: temporary file, fsync, rename. A symbolic link is followed, and stays one.
+
+    Raises:
+        OSError: as the file system says; the old content is then still there.
+    """
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

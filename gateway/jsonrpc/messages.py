@@ -1,0 +1,49 @@
+"""The four kinds of JSON-RPC message. Payloads stay `Raw`: this module must not know what is in them.
+
+Source: JSON-RPC 2.0 §4 and §5; MCP 2025-11-25, base protocol, "Messages" (ids are never null, batches do not exist
+outside 2025-03-26).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+Id = int | float | str
+"""A request id as its sender wrote it. `1` and `1.0` are one id."""
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A call that is owed exactly one `Result` or `Failure`. `params` is a JSON object, or None where absent."""
+
+    id: Id
+    method: str
+    params: msgspec.Raw | None = None
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """A message that is never answered."""
+
+    method: str
+    params: msgspec.Raw | None = None
+
+
+class Result(msgspec.Struct, frozen=True):
+    """The answer to the request of that id."""
+
+    id: Id
+    result: msgspec.Raw
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """The error answer to the request of that id; None where the id could not be read.
+
+    `data` is any JSON value, or None where absent.
+    """
+
+    id: Id | None
+    code: int
+    message: str
+    data: msgspec.Raw | None = None
+
+
+Message = Request | Notification | Result | Failure

@@ -1,0 +1,226 @@
+"""The Protocols between the parts, and the types that they name. Must not know any implementation.
+
+Who implements what: `gateway.runtimes` the runtimes and links, `gateway.upstreams` the message pipes,
+`gateway.transports` the outlets, `actors` the sessions and the health.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from gateway.catalog.model import ContainerLaunch, ProcessLaunch
+from gateway.jsonrpc.messages import Message
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who asks: the unit of trust. All holders of one token are one principal."""
+
+    name: str
+
+
+ANYONE = Principal("anyone")
+"""Every caller where authentication is switched off."""
+LOCAL = Principal("local")
+"""The process that holds our stdin and stdout."""
+
+
+class RequestContext(msgspec.Struct, frozen=True):
+    """What is known of one request beyond its params.
+
+    `deadline` is on trio's clock; `protocol_version` is the client's negotiated revision.
+    """
+
+    principal: Principal
+    protocol_version: str
+    session_id: str
+    deadline: float
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Where an exposed name leads: the server, and the name there (a tool or prompt name, or a resource URI)."""
+
+    server: str
+    name: str
+
+
+# --- towards clients --------------------------------------------------------------------------------------------
+
+
+class Outlet(Protocol):
+    """Where the messages of one exchange go: a pipe, an event stream, or the answer of one POST.
+
+    Frames are whole JSON-RPC messages without CR or LF. Neither method blocks or raises: an outlet whose client is
+    gone or does not read swallows the frame and sees to the closing itself.
+    """
+
+    def send(self, frame: bytes) -> None:
+        """Sends a message that comes before, or apart from, the answer."""
+
+    def finish(self, frame: bytes | None) -> None:
+        """Sends the answer of the exchange; None where there will be none (the client cancelled)."""
+
+
+class ClientSession(Protocol):
+    """One client's session as its transport sees it."""
+
+    @property
+    def id(self) -> str:
+        """The session id: visible ASCII, not guessable."""
+
+    @property
+    def principal(self) -> Principal:
+        """Who opened it; nobody else may use it."""
+
+    @property
+    def protocol_version(self) -> str | None:
+        """The negotiated revision, None before `initialize` was answered."""
+
+    def receive(self, message: Message, outlet: Outlet) -> None:
+        """Takes one message. Returns at once; an answer, if one is due, arrives at `outlet` exactly once."""
+
+    def attach(self, outlet: Outlet) -> None:
+        """Names the outlet of messages that belong to no request; the newest one wins."""
+
+    def detach(self, outlet: Outlet) -> None:
+        """Forgets `outlet` if it is the attached one."""
+
+    def close(self) -> None:
+        """Ends the session: cancels its calls, gives up its leases. Idempotent."""
+
+
+class Sessions(Protocol):
+    """All client sessions."""
+
+    def open(self, principal: Principal, *, transport: str) -> ClientSession:
+        """Opens a session.
+
+        Raises:
+            Overloaded: as many sessions as `limits.MAX_SESSIONS` are open, or the gateway drains.
+        """
+
+    def find(self, session_id: str, principal: Principal) -> ClientSession | None:
+        """The open session of that id, if it belongs to that principal."""
+
+
+class Health(Protocol):
+    """What probes ask."""
+
+    def ready(self) -> bool:
+        """Whether new work is accepted."""
+
+    def report(self) -> dict[str, object]:
+        """State for people: plain JSON types, no secrets."""
+
+
+# --- towards servers --------------------------------------------------------------------------------------------
+
+
+class Link(Protocol):
+    """The stdin and stdout of one started server, and its life."""
+
+    @property
+    def name(self) -> str:
+        """What a person would look for: the container's name or the process id."""
+
+    @property
+    def kind(self) -> str:
+        """How bytes travel: "attach", "fifo" or "pipe"."""
+
+    async def send_all(self, frame: bytes) -> None:
+        """Writes to the server's stdin. One writer at a time.
+
+        Raises:
+            Gone: the server no longer reads.
+        """
+
+    async def receive_some(self) -> bytes:
+        """The next bytes of the server's stdout; b"" once it has ended, and ever after. One reader at a time."""
+
+    def stderr_tail(self) -> str:
+        """The last `limits.STDERR_TAIL_BYTES` of the server's stderr."""
+
+    def exit_status(self) -> int | None:
+        """The exit status, None while it runs or where it could not be learned."""
+
+    async def aclose(self) -> None:
+        """Stops the server and removes what it left: stdin closed, a grace, TERM, a grace, KILL, removed.
+
+        Bounded by itself, and completed even when the caller is cancelled. Idempotent.
+        """
+
+
+class StartRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One start: which server it is for, and how to start it. `spec_hash` labels the container."""
+
+    server: str
+    launch: ContainerLaunch | ProcessLaunch
+    spec_hash: str
+
+
+class Runtime(Protocol):
+    """A place where servers run."""
+
+    async def start(self, request: StartRequest) -> Link:
+        """Starts a server and hands over its link, which the caller closes.
+
+        Cancellation: nothing is left behind.
+
+        Raises:
+            EngineUnreachable, ImageMissing, StartFailed
+        """
+
+
+class RunOutput(msgspec.Struct, frozen=True):
+    """What a container that ran to its end has said. Both streams decoded, undecodable bytes replaced."""
+
+    exit_status: int
+    stdout: str
+    stderr: str
+
+
+class OneShotRuntime(Protocol):
+    """A runtime that can run a container to its end (POCI tools)."""
+
+    async def run(self, request: StartRequest) -> RunOutput:
+        """Runs one container, waits for its end, removes it. Cancellation kills and removes it.
+
+        Raises:
+            EngineUnreachable, ImageMissing, StartFailed
+        """
+
+
+class MessagePipe(Protocol):
+    """Whole messages to and from one live server, whatever carries them. It does not know what they mean."""
+
+    @property
+    def name(self) -> str:
+        """What a person would look for: a container's name, a process id, a URL."""
+
+    async def run(self) -> None:
+        """Moves messages until the pipe is closed or its server gone.
+
+        Runs in its owner's nursery; never raises but for cancellation.
+        """
+
+    def send(self, message: Message) -> None:
+        """Queues a message for the server; never blocks.
+
+        Raises:
+            Overloaded: the server does not read, and the queue is full.
+            Gone: the pipe is closed.
+        """
+
+    async def receive(self) -> Message:
+        """The server's next message. What is not a message is logged and skipped. One reader at a time.
+
+        Raises:
+            Gone: the server is gone; says how it ended, with the tail of its stderr where there is one.
+        """
+
+    def stderr_tail(self) -> str:
+        """The last of what the server wrote on its stderr; "" where there is no such thing."""
+
+    async def aclose(self) -> None:
+        """Closes the pipe and stops the server if it is ours. Bounded, idempotent, completed when cancelled."""

@@ -1,0 +1,1 @@
+"""Where an exposed name leads. Pure."""

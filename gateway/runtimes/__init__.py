@@ -1,0 +1,1 @@
+"""Where servers run: container engines and local processes. Must not know MCP."""
