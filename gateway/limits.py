@@ -44,6 +44,10 @@ LIST_TIMEOUT_S: Final = 30.0
 """Until a server has answered one page of one of its lists."""
 UNCACHED_LIST_WAIT_S: Final = 5.0
 """How long a client's list waits for servers never listed before; what comes later follows by list_changed."""
+LIST_RETRY_S: Final = 30.0
+"""After a server's lists could not be read, clients' lists do without it for this long before it is tried again."""
+LIST_COALESCE_S: Final = 0.05
+"""How long changes of lists are gathered before clients are told: servers announce several in one go."""
 CALL_TIMEOUT_S: Final = 60.0
 """Until a call is answered; each progress notification starts it anew."""
 CALL_TIMEOUT_CAP_S: Final = 3600.0
@@ -95,6 +99,8 @@ MAX_SESSIONS: Final = 4096
 """Client sessions at a time over the network transports."""
 SESSION_IDLE_S: Final = 1800.0
 """A network session with no request and no open stream for this long has been left by its client."""
+SESSION_SWEEP_S: Final = 30.0
+"""How often left sessions are looked for."""
 
 # --- containers -------------------------------------------------------------------------------------------------
 
