@@ -32,6 +32,36 @@ MAX_INSTRUCTIONS_CHARS: Final = 32 * 1024
 MAX_TEMPLATE_URI_CHARS: Final = 8 * 1024
 """Longest URI that is matched against resource templates: what browsers and servers take at most."""
 
+WRITE_BATCH_BYTES: Final = 64 * 1024
+"""Queued frames are joined into one write up to this size; longer ones are written by themselves, without a copy."""
+LAST_WORDS_CHARS: Final = 400
+"""How much of a dead server's stderr an error quotes: a few lines; `server inspect` shows the rest."""
+
+# --- remote servers ---------------------------------------------------------------------------------------------
+
+MAX_INFLIGHT_PER_REMOTE: Final = 1024
+"""Messages on their way to one remote server: as many as one client may have, still bounded."""
+REMOTE_INBOX_MESSAGES: Final = 64
+"""Messages of one remote server that wait to be taken; past it the sockets are not read."""
+REMOTE_KEEPALIVE_S: Final = 4.0
+"""How long an unused connection is kept. Servers close theirs after 5 s, and a request must not meet the closing."""
+REMOTE_KEEPALIVE_CONNECTIONS: Final = 16
+"""Unused connections kept per remote server."""
+REMOTE_CLOSE_S: Final = 2.0
+"""For saying goodbye to a remote server, and again for closing its connections."""
+STREAM_LINGER_S: Final = 1.0
+"""How long an answered event stream may take to end: one that was read to its end leaves its connection usable."""
+RECONNECT_S: Final = 1.0
+"""Until a broken event stream is opened again, unless the server named another pause; doubles while it fails."""
+RECONNECT_CAP_S: Final = 30.0
+"""Longest such pause of our own choosing."""
+RESUME_ATTEMPTS: Final = 5
+"""Failures in a row after which the answer of a broken event stream is given up."""
+MAX_REDIRECTS: Final = 3
+"""Redirects followed for one request; an address written without its slash takes one."""
+MAX_ERROR_BODY_BYTES: Final = 64 * 1024
+"""What is read of an HTTP error's body, in search of a JSON-RPC error."""
+
 # --- time -------------------------------------------------------------------------------------------------------
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -58,6 +88,8 @@ DRAIN_TIMEOUT_S: Final = 10.0
 """How long calls in flight may still run after SIGTERM."""
 STDIO_EXIT_S: Final = 1.2
 """From end of input to our exit on stdio: clients send SIGTERM after 2 s, and containers must be gone by then."""
+LAST_WORDS_WAIT_S: Final = 0.2
+"""From the end of a server's stdout until its exit status and last stderr lines are known: they travel separately."""
 STOP_GRACE_S: Final = 2.0
 """Between the steps of stopping a server: stdin closed, SIGTERM, SIGKILL."""
 
