@@ -211,7 +211,7 @@ class ContainerPool:
                 return
 
     def _serve_everybody(self) -> None:
-        """Places all queued calls again: there is room for a container more."""
+        """Places the queued calls of owners without a container again: there may be room for one now."""
         for owner in list(self._waiting):
             if not any(container.owner == owner for container in self._live()):
                 self._serve_waiting(owner)
@@ -258,7 +258,6 @@ class ContainerPool:
             self._failed(container, error)
         elif owner is not None:
             self._serve_waiting(owner)
-        self._serve_everybody()
         self._look()
 
     def _failed(self, container: Container, error: GatewayError) -> None:
@@ -385,6 +384,7 @@ class ContainerPool:
         """Starts and stops what the rules ask for, and decides when to look again."""
         now = trio.current_time()
         pooling = self.server.pooling
+        self._serve_everybody()
         for key in assignment.expired(self._slots(), now, pooling):
             self._retire(self._containers[key])
         if now >= self._paused_until:

@@ -82,7 +82,7 @@ class FakeServer:
 
     async def aclose(self) -> None:
         """Ends."""
-        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.cancel_shielded_checkpoint()
         self.is_closed = True
         self._in.close()
 
