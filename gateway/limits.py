@@ -27,6 +27,10 @@ LIST_PAGE_ITEMS: Final = 1000
 """Items on one page of our own lists. Most clients never follow a cursor, so a page holds what people really have."""
 MAX_LIST_PAGES: Final = 1000
 """Pages that are followed on an upstream's list: an upstream whose cursor never ends must not hold us."""
+MAX_INSTRUCTIONS_CHARS: Final = 32 * 1024
+"""Instructions of all servers together, as clients see them: they go into a model's context, which is dear."""
+MAX_TEMPLATE_URI_CHARS: Final = 8 * 1024
+"""Longest URI that is matched against resource templates: what browsers and servers take at most."""
 
 # --- time -------------------------------------------------------------------------------------------------------
 
@@ -78,6 +82,21 @@ START_BACKOFF_S: Final = 0.5
 START_BACKOFF_CAP_S: Final = 30.0
 """Longest such pause."""
 
+# --- supervision ------------------------------------------------------------------------------------------------
+
+RESTART_INTENSITY: Final = 5
+"""Crashes of one actor within `RESTART_PERIOD_S` that are still answered by a restart; one more, and it is no accident."""
+RESTART_PERIOD_S: Final = 60.0
+"""The window in which crashes are counted."""
+RESTART_BACKOFF_S: Final = 0.1
+"""First pause before an actor is restarted: clients wait for it, so it is short."""
+RESTART_BACKOFF_CAP_S: Final = 5.0
+"""Longest such pause."""
+RESTART_CALM_S: Final = 60.0
+"""An actor that lived so long after a restart has recovered: its next pause is short again."""
+SHUTDOWN_S: Final = 5.0
+"""How long an actor that was asked to end may take, before it is cancelled."""
+
 # --- sessions ---------------------------------------------------------------------------------------------------
 
 MAX_SESSIONS: Final = 4096
@@ -102,3 +121,10 @@ PULL_THREADS: Final = 4
 
 DEFAULT_PORT: Final = 8811
 """Port of the network transports (the same as Docker's gateway)."""
+
+# --- logs -------------------------------------------------------------------------------------------------------
+
+LOG_VALUE_CHARS: Final = 4096
+"""Longest value in one line of the log: a tail of stderr fits in part, a screenshot does not."""
+MIN_SECRET_CHARS: Final = 4
+"""Shortest secret that is masked in logs: shorter ones occur in ordinary words."""
