@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -77,6 +78,9 @@ def container_config(
     """The body of `POST /containers/create`. Holds secrets in `Env`: never log it.
 
     Args:
+        launch: what to run.
+        place: where it will run.
+        labels: whose it is.
         interactive: whether the container reads from us (a server), or just runs to its end.
 
     Raises:
@@ -158,7 +162,7 @@ def _owner_of_binds(mounts: Sequence[Mount], place: Place) -> str:
     if not binds or not place.local_files or place.maps_users:
         return ""
     try:
-        status = os.stat(binds[0].source)
+        status = Path(binds[0].source).stat()
     except OSError:
         return ""
     return f"{status.st_uid}:{status.st_gid}"

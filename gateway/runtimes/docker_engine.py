@@ -78,6 +78,7 @@ class DockerEngine:
         self._placing = trio.Lock()
 
     def __repr__(self) -> str:
+        """The engine it stands for."""
         return f"<DockerEngine {self.endpoint.url}>"
 
     async def ping(self) -> EngineFacts:

@@ -50,6 +50,7 @@ class EngineContainer:
         self._api_version = api_version
 
     def __repr__(self) -> str:
+        """Name and short id."""
         return f"<EngineContainer {self._name} {self._identity[:12]}>"
 
     @property

@@ -136,6 +136,7 @@ class AttachLink:
         self._closing = False
 
     def __repr__(self) -> str:
+        """The container and how far the link is."""
         state = "closed" if self._closed.is_set() else "closing" if self._closing else "open"
         return f"<AttachLink {self.name} {state}>"
 
@@ -146,7 +147,7 @@ class AttachLink:
 
     @property
     def kind(self) -> str:
-        """ "attach"."""
+        """The literal `attach`."""
         return "attach"
 
     def stderr_tail(self) -> str:

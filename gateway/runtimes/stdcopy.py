@@ -35,14 +35,15 @@ class Demultiplexer:
         Raises:
             BrokenStream: the stream cannot be understood; nothing more can be read from it.
         """
-        if not self._remaining and not self._header:
-            # The usual case, one whole answer in one frame, costs one slice.
-            if (
-                len(chunk) >= _HEADER_BYTES
-                and chunk[0] == STDOUT
-                and int.from_bytes(chunk[4:8], "big") == len(chunk) - _HEADER_BYTES
-            ):
-                return chunk[_HEADER_BYTES:], b""
+        # The usual case, one whole answer in one frame, costs one slice.
+        if (
+            not self._remaining
+            and not self._header
+            and len(chunk) >= _HEADER_BYTES
+            and chunk[0] == STDOUT
+            and int.from_bytes(chunk[4:8], "big") == len(chunk) - _HEADER_BYTES
+        ):
+            return chunk[_HEADER_BYTES:], b""
         return self._split(chunk)
 
     def _split(self, chunk: bytes) -> tuple[bytes, bytes]:
