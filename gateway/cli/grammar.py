@@ -7,7 +7,6 @@ flag's value may begin with a dash.
 
 from __future__ import annotations
 
-import csv
 import difflib
 from argparse import (
     SUPPRESS,
@@ -21,33 +20,11 @@ from argparse import (
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NoReturn
 
+from gateway.cli.values import comma_list, truth
 from gateway.errors import OptionError
 
-_TRUE: Final = frozenset({"1", "t", "true", "y", "yes", "on"})
-_FALSE: Final = frozenset({"0", "f", "false", "n", "no", "off", ""})
 _HELP_COLUMN: Final = 30
 """Where help texts begin: wide enough for the longest flag that people use daily."""
-
-
-def truth(text: str) -> bool:
-    """Reads a switch's value.
-
-    Raises:
-        ArgumentTypeError: it is neither true nor false.
-    """
-    match text.strip().lower():
-        case word if word in _TRUE:
-            return True
-        case word if word in _FALSE:
-            return False
-        case _:
-            raise ArgumentTypeError(f"must be true or false, not {text!r}")
-
-
-def comma_list(text: str) -> list[str]:
-    """Splits at commas; double quotes protect one. Empty items are dropped."""
-    rows = csv.reader([text], skipinitialspace=True)
-    return [item.strip() for row in rows for item in row if item.strip()]
 
 
 def closest(word: str, known: Iterable[str]) -> str:
@@ -81,7 +58,7 @@ class Parser(ArgumentParser):
         """Puts the flags that follow under a title in the help."""
         self._section = self.add_argument_group(title)
 
-    def switch(self, flag: str, *, help: str | None, default: bool = False) -> None:  # noqa: A002 - argparse's word
+    def switch(self, flag: str, *, help: str | None, default: bool | None = False) -> None:  # noqa: A002 - argparse's word
         """Defines a switch: `--flag`, `--flag=true`, `--flag=false`."""
         self._switches.add(flag)
         self._add(flag, type=truth, default=default, help=help)
