@@ -7,7 +7,6 @@ flag's value may begin with a dash.
 
 from __future__ import annotations
 
-import difflib
 from argparse import (
     SUPPRESS,
     Action,
@@ -29,6 +28,9 @@ _HELP_COLUMN: Final = 30
 
 def closest(word: str, known: Iterable[str]) -> str:
     """A remark in brackets that names the known word nearest to a misspelt one; "" where none is near."""
+    # lazy: only mistakes need it, and start-up time counts on stdio
+    import difflib  # noqa: PLC0415 - see above
+
     near = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {near[0]}?)" if near else ""
 

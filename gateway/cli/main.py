@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     words = tuple(sys.argv[1:] if argv is None else argv)
     surroundings = dict(os.environ if environ is None else environ)
     try:
-        status = _dispatch(Invocation(environ=surroundings, words=words))
+        status = _dispatch(Invocation(environ=surroundings, words=words, script=sys.argv[0]))
         sys.stdout.flush()
     except BrokenPipeError:
         _abandon_stdout()

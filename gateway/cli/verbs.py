@@ -15,12 +15,14 @@ from gateway.options import GatewayOptions
 class Invocation(msgspec.Struct, frozen=True):
     """What surrounds one run of the program.
 
-    `program` holds the words that start it, as a person types them; `words` the arguments behind them.
+    `program` holds the words that start it, as a person types them; `words` the arguments behind them; `script` the
+    path of the running file, "" where it is not known.
     """
 
     environ: Mapping[str, str]
     program: tuple[str, ...] = ("mcpgw",)
     words: tuple[str, ...] = ()
+    script: str = ""
 
     @property
     def name(self) -> str:
