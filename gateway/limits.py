@@ -70,6 +70,21 @@ START_BACKOFF_S: Final = 0.5
 START_BACKOFF_CAP_S: Final = 30.0
 """Longest such pause."""
 
+# --- supervision ------------------------------------------------------------------------------------------------
+
+RESTART_INTENSITY: Final = 5
+"""Crashes of one actor within `RESTART_PERIOD_S` that are still answered by a restart; one more, and it is no accident."""
+RESTART_PERIOD_S: Final = 60.0
+"""The window in which crashes are counted."""
+RESTART_BACKOFF_S: Final = 0.1
+"""First pause before an actor is restarted: clients wait for it, so it is short."""
+RESTART_BACKOFF_CAP_S: Final = 5.0
+"""Longest such pause."""
+RESTART_CALM_S: Final = 60.0
+"""An actor that lived so long after a restart has recovered: its next pause is short again."""
+SHUTDOWN_S: Final = 5.0
+"""How long an actor that was asked to end may take, before it is cancelled."""
+
 # --- sessions ---------------------------------------------------------------------------------------------------
 
 MAX_SESSIONS: Final = 4096
@@ -90,3 +105,10 @@ CONTAINER_PIDS: Final = 512
 
 DEFAULT_PORT: Final = 8811
 """Port of the network transports (the same as Docker's gateway)."""
+
+# --- logs -------------------------------------------------------------------------------------------------------
+
+LOG_VALUE_CHARS: Final = 4096
+"""Longest value in one line of the log: a tail of stderr fits in part, a screenshot does not."""
+MIN_SECRET_CHARS: Final = 4
+"""Shortest secret that is masked in logs: shorter ones occur in ordinary words."""
