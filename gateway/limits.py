@@ -112,3 +112,28 @@ LOG_VALUE_CHARS: Final = 4096
 """Longest value in one line of the log: a tail of stderr fits in part, a screenshot does not."""
 MIN_SECRET_CHARS: Final = 4
 """Shortest secret that is masked in logs: shorter ones occur in ordinary words."""
+MAX_CONNECTIONS: Final = 8192
+"""Client connections at a time: a session holds a stream and posts on a second connection. Past it, accept waits."""
+LISTEN_BACKLOG: Final = 1024
+"""Connections the kernel queues for us while we are busy; an agent opens dozens at once."""
+KEEP_ALIVE_S: Final = 75.0
+"""An HTTP connection without a request is closed after this long: longer than clients keep theirs in a pool, so that
+ours is seldom the side that closes while a request is under way."""
+HEAD_BYTES: Final = 16 * 1024
+"""Longest request line and headers together."""
+SSE_KEEPALIVE_S: Final = 15.0
+"""A silent event stream gets a comment this often: proxies cut what is silent for 30 to 60 s."""
+SEND_STALL_S: Final = 30.0
+"""A client that takes not one byte for this long no longer reads; its connection is closed."""
+BODY_STALL_S: Final = 30.0
+"""A request body of which nothing arrives for this long is given up."""
+LINGER_S: Final = 2.0
+"""How long the body of a refused request is still read and thrown away: a connection closed before loses the answer."""
+STDIO_FLUSH_S: Final = 0.3
+"""After end of input, answers already made are still written for this long; part of `STDIO_EXIT_S`."""
+CORS_MAX_AGE_S: Final = 7200
+"""How long a browser may keep a preflight's answer (Chromium's own cap)."""
+RETRY_AFTER_S: Final = 2
+"""What a client is told to wait for when we are starting, draining or full."""
+TOKEN_BYTES: Final = 32
+"""Randomness of a bearer token: 256 bits."""
