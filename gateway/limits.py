@@ -105,13 +105,6 @@ CONTAINER_PIDS: Final = 512
 
 DEFAULT_PORT: Final = 8811
 """Port of the network transports (the same as Docker's gateway)."""
-
-# --- logs -------------------------------------------------------------------------------------------------------
-
-LOG_VALUE_CHARS: Final = 4096
-"""Longest value in one line of the log: a tail of stderr fits in part, a screenshot does not."""
-MIN_SECRET_CHARS: Final = 4
-"""Shortest secret that is masked in logs: shorter ones occur in ordinary words."""
 MAX_CONNECTIONS: Final = 8192
 """Client connections at a time: a session holds a stream and posts on a second connection. Past it, accept waits."""
 LISTEN_BACKLOG: Final = 1024
@@ -137,3 +130,10 @@ RETRY_AFTER_S: Final = 2
 """What a client is told to wait for when we are starting, draining or full."""
 TOKEN_BYTES: Final = 32
 """Randomness of a bearer token: 256 bits."""
+
+# --- logs -------------------------------------------------------------------------------------------------------
+
+LOG_VALUE_CHARS: Final = 4096
+"""Longest value in one line of the log: a tail of stderr fits in part, a screenshot does not."""
+MIN_SECRET_CHARS: Final = 4
+"""Shortest secret that is masked in logs: shorter ones occur in ordinary words."""
