@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import platform
 from argparse import Namespace
-from importlib import metadata
 from typing import Final
 
+from gateway import __version__
 from gateway.cli.grammar import Parser
 from gateway.cli.output import add_format, show
 from gateway.cli.verbs import Invocation, Verb
-
-
-def installed_version() -> str:
-    """The version of this distribution; "unknown" where it runs from a bare source tree."""
-    try:
-        return metadata.version("mcpgw")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def _define(parser: Parser) -> None:
@@ -26,7 +18,7 @@ def _define(parser: Parser) -> None:
 
 def _version(arguments: Namespace, _: Invocation) -> int:
     facts = {
-        "version": installed_version(),
+        "version": __version__,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
     }
