@@ -27,6 +27,10 @@ LIST_PAGE_ITEMS: Final = 1000
 """Items on one page of our own lists. Most clients never follow a cursor, so a page holds what people really have."""
 MAX_LIST_PAGES: Final = 1000
 """Pages that are followed on an upstream's list: an upstream whose cursor never ends must not hold us."""
+MAX_INSTRUCTIONS_CHARS: Final = 32 * 1024
+"""Instructions of all servers together, as clients see them: they go into a model's context, which is dear."""
+MAX_TEMPLATE_URI_CHARS: Final = 8 * 1024
+"""Longest URI that is matched against resource templates: what browsers and servers take at most."""
 
 # --- time -------------------------------------------------------------------------------------------------------
 
