@@ -56,6 +56,14 @@ STDIO_EXIT_S: Final = 1.2
 """From end of input to our exit on stdio: clients send SIGTERM after 2 s, and containers must be gone by then."""
 STOP_GRACE_S: Final = 2.0
 """Between the steps of stopping a server: stdin closed, SIGTERM, SIGKILL."""
+STOP_DEADLINE_S: Final = 2 * STOP_GRACE_S + 0.5
+"""All patience with a server that is being stopped: both graces, and one call to the engine between them."""
+REMOVE_TIMEOUT_S: Final = 10.0
+"""Until a container is removed: what is slower is left to the next reaping."""
+PULL_RETRY_S: Final = 10.0
+"""For so long a failed pull is not tried again: those who waited for it share its failure."""
+REAP_PERIOD_S: Final = 60.0
+"""How often a gateway looks for what dead gateways of its home left behind."""
 
 # --- pool -------------------------------------------------------------------------------------------------------
 
@@ -104,6 +112,10 @@ CONTAINER_CPUS: Final = 1.0
 """Processors of one container (Docker's gateway has the same default)."""
 CONTAINER_PIDS: Final = 512
 """Processes and threads of one container: a browser takes 200, a fork bomb takes all."""
+ENGINE_THREADS: Final = 8
+"""Calls to the engine at a time: twice `PARALLEL_STARTS`, so that removals never wait for starts."""
+PULL_THREADS: Final = 4
+"""Images pulled at a time; of their own, so that a slow registry does not hold up starts."""
 
 # --- network ----------------------------------------------------------------------------------------------------
 

@@ -164,6 +164,12 @@ class Link(Protocol):
         Bounded by itself, and completed even when the caller is cancelled. Idempotent.
         """
 
+    async def kill(self) -> None:
+        """Removes the server at once, without grace; also while `aclose` is being patient in another task.
+
+        Bounded by itself, and completed even when the caller is cancelled. Idempotent.
+        """
+
 
 class StartRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One start: which server it is for, and how to start it. `spec_hash` labels the container."""
