@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Protocol
 
 import trio
-from gateway.upstreams.stdio import StdioPipe
 
 from actors.assignment import Slot
 from actors.call import Call
@@ -20,6 +19,7 @@ from gateway.jsonrpc.messages import Notification
 from gateway.mcp.listing import ServerLists
 from gateway.ports import MessagePipe, Runtime, StartRequest
 from gateway.telemetry.log import get_logger
+from gateway.upstreams.stdio import StdioPipe
 
 log = get_logger("container")
 

@@ -75,14 +75,15 @@ class Upstream:
         return len(self._inflight)
 
     async def run(self) -> None:
-        """Reads until the server is gone, then fails what is in flight. Never raises but for cancellation."""
+        """Reads until the server is gone, then fails what is in flight. Never raises but for cancellation.
+
+        Cancellation: the calls in flight stay; `end` is the owner's to call.
+        """
         try:
             while True:
                 self._take(await self.pipe.receive())
         except GatewayError as error:
             self.end(error)
-        finally:
-            self.end(Gone(f"the connection to server {self.server} was closed"))
 
     async def wait_gone(self) -> None:
         """Returns once the server takes no more calls."""
