@@ -146,6 +146,8 @@ SESSION_SWEEP_S: Final = 30.0
 
 CONTAINER_MEMORY: Final = "2Gb"
 """Memory of one container (Docker's gateway has the same default)."""
+MIN_CONTAINER_MEMORY_BYTES: Final = 6 * MIB
+"""Least memory that an engine accepts for a container."""
 CONTAINER_CPUS: Final = 1.0
 """Processors of one container (Docker's gateway has the same default)."""
 CONTAINER_PIDS: Final = 512
@@ -191,3 +193,28 @@ LOG_VALUE_CHARS: Final = 4096
 """Longest value in one line of the log: a tail of stderr fits in part, a screenshot does not."""
 MIN_SECRET_CHARS: Final = 4
 """Shortest secret that is masked in logs: shorter ones occur in ordinary words."""
+
+# --- catalogs ---------------------------------------------------------------------------------------------------
+
+MAX_DOCUMENT_BYTES: Final = 16 * MIB
+"""Longest catalog or config file. The public catalog of 328 servers has 2 MB."""
+MAX_DOCUMENT_DEPTH: Final = 64
+"""Deepest nesting of such a file: JSON schemas of real tools reach 15."""
+MAX_DOCUMENT_VALUES: Final = 1_000_000
+"""Values of such a file with its aliases written out: ten times the public catalog, and no alias bomb."""
+MAX_SECRET_BYTES: Final = MIB
+"""Longest secret, and longest file of secrets: keys and certificates have a few KB."""
+MAX_SECRET_FILES: Final = 1000
+"""Files in a folder of secrets: more, and it is some other folder."""
+URL_TIMEOUT_S: Final = 10.0
+"""Until a catalog was fetched; then its kept copy is used."""
+URL_FRESH_S: Final = 300.0
+"""For this long a fetched catalog is not asked for again: starts and reloads stay fast."""
+PARSED_FILES_KEPT: Final = 64
+"""Parsed catalogs and settings in the cache, the newest ones."""
+WATCH_SETTLE_S: Final = 0.1
+"""Files must be left alone for this long before they are read: editors write in several steps."""
+WATCH_SETTLE_CAP_S: Final = 2.0
+"""Files that never rest are read after this long."""
+WATCH_POLL_S: Final = 2.0
+"""How often files are looked at where the kernel reports nothing (network and shared folders)."""
