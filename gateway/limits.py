@@ -32,6 +32,36 @@ MAX_INSTRUCTIONS_CHARS: Final = 32 * 1024
 MAX_TEMPLATE_URI_CHARS: Final = 8 * 1024
 """Longest URI that is matched against resource templates: what browsers and servers take at most."""
 
+WRITE_BATCH_BYTES: Final = 64 * 1024
+"""Queued frames are joined into one write up to this size; longer ones are written by themselves, without a copy."""
+LAST_WORDS_CHARS: Final = 400
+"""How much of a dead server's stderr an error quotes: a few lines; `server inspect` shows the rest."""
+
+# --- remote servers ---------------------------------------------------------------------------------------------
+
+MAX_INFLIGHT_PER_REMOTE: Final = 1024
+"""Messages on their way to one remote server: as many as one client may have, still bounded."""
+REMOTE_INBOX_MESSAGES: Final = 64
+"""Messages of one remote server that wait to be taken; past it the sockets are not read."""
+REMOTE_KEEPALIVE_S: Final = 4.0
+"""How long an unused connection is kept. Servers close theirs after 5 s, and a request must not meet the closing."""
+REMOTE_KEEPALIVE_CONNECTIONS: Final = 16
+"""Unused connections kept per remote server."""
+REMOTE_CLOSE_S: Final = 2.0
+"""For saying goodbye to a remote server, and again for closing its connections."""
+STREAM_LINGER_S: Final = 1.0
+"""How long an answered event stream may take to end: one that was read to its end leaves its connection usable."""
+RECONNECT_S: Final = 1.0
+"""Until a broken event stream is opened again, unless the server named another pause; doubles while it fails."""
+RECONNECT_CAP_S: Final = 30.0
+"""Longest such pause of our own choosing."""
+RESUME_ATTEMPTS: Final = 5
+"""Failures in a row after which the answer of a broken event stream is given up."""
+MAX_REDIRECTS: Final = 3
+"""Redirects followed for one request; an address written without its slash takes one."""
+MAX_ERROR_BODY_BYTES: Final = 64 * 1024
+"""What is read of an HTTP error's body, in search of a JSON-RPC error."""
+
 # --- time -------------------------------------------------------------------------------------------------------
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -44,6 +74,10 @@ LIST_TIMEOUT_S: Final = 30.0
 """Until a server has answered one page of one of its lists."""
 UNCACHED_LIST_WAIT_S: Final = 5.0
 """How long a client's list waits for servers never listed before; what comes later follows by list_changed."""
+LIST_RETRY_S: Final = 30.0
+"""After a server's lists could not be read, clients' lists do without it for this long before it is tried again."""
+LIST_COALESCE_S: Final = 0.05
+"""How long changes of lists are gathered before clients are told: servers announce several in one go."""
 CALL_TIMEOUT_S: Final = 60.0
 """Until a call is answered; each progress notification starts it anew."""
 CALL_TIMEOUT_CAP_S: Final = 3600.0
@@ -54,6 +88,8 @@ DRAIN_TIMEOUT_S: Final = 10.0
 """How long calls in flight may still run after SIGTERM."""
 STDIO_EXIT_S: Final = 1.2
 """From end of input to our exit on stdio: clients send SIGTERM after 2 s, and containers must be gone by then."""
+LAST_WORDS_WAIT_S: Final = 0.2
+"""From the end of a server's stdout until its exit status and last stderr lines are known: they travel separately."""
 STOP_GRACE_S: Final = 2.0
 """Between the steps of stopping a server: stdin closed, SIGTERM, SIGKILL."""
 STOP_DEADLINE_S: Final = 2 * STOP_GRACE_S + 0.5
@@ -103,11 +139,15 @@ MAX_SESSIONS: Final = 4096
 """Client sessions at a time over the network transports."""
 SESSION_IDLE_S: Final = 1800.0
 """A network session with no request and no open stream for this long has been left by its client."""
+SESSION_SWEEP_S: Final = 30.0
+"""How often left sessions are looked for."""
 
 # --- containers -------------------------------------------------------------------------------------------------
 
 CONTAINER_MEMORY: Final = "2Gb"
 """Memory of one container (Docker's gateway has the same default)."""
+MIN_CONTAINER_MEMORY_BYTES: Final = 6 * MIB
+"""Least memory that an engine accepts for a container."""
 CONTAINER_CPUS: Final = 1.0
 """Processors of one container (Docker's gateway has the same default)."""
 CONTAINER_PIDS: Final = 512
@@ -153,3 +193,28 @@ LOG_VALUE_CHARS: Final = 4096
 """Longest value in one line of the log: a tail of stderr fits in part, a screenshot does not."""
 MIN_SECRET_CHARS: Final = 4
 """Shortest secret that is masked in logs: shorter ones occur in ordinary words."""
+
+# --- catalogs ---------------------------------------------------------------------------------------------------
+
+MAX_DOCUMENT_BYTES: Final = 16 * MIB
+"""Longest catalog or config file. The public catalog of 328 servers has 2 MB."""
+MAX_DOCUMENT_DEPTH: Final = 64
+"""Deepest nesting of such a file: JSON schemas of real tools reach 15."""
+MAX_DOCUMENT_VALUES: Final = 1_000_000
+"""Values of such a file with its aliases written out: ten times the public catalog, and no alias bomb."""
+MAX_SECRET_BYTES: Final = MIB
+"""Longest secret, and longest file of secrets: keys and certificates have a few KB."""
+MAX_SECRET_FILES: Final = 1000
+"""Files in a folder of secrets: more, and it is some other folder."""
+URL_TIMEOUT_S: Final = 10.0
+"""Until a catalog was fetched; then its kept copy is used."""
+URL_FRESH_S: Final = 300.0
+"""For this long a fetched catalog is not asked for again: starts and reloads stay fast."""
+PARSED_FILES_KEPT: Final = 64
+"""Parsed catalogs and settings in the cache, the newest ones."""
+WATCH_SETTLE_S: Final = 0.1
+"""Files must be left alone for this long before they are read: editors write in several steps."""
+WATCH_SETTLE_CAP_S: Final = 2.0
+"""Files that never rest are read after this long."""
+WATCH_POLL_S: Final = 2.0
+"""How often files are looked at where the kernel reports nothing (network and shared folders)."""

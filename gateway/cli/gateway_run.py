@@ -59,6 +59,7 @@ def _run(arguments: Namespace, invocation: Invocation) -> int:
     _greet_person(options, invocation)
     # lazy: a dry run, a wrong flag and --help need neither
     import trio  # noqa: PLC0415 - see above
+
     from actors.supervisor import run_gateway  # noqa: PLC0415 - see above
 
     announce = partial(_announce, options=options, invocation=invocation)

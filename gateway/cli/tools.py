@@ -117,6 +117,7 @@ def _with_client(
     """Opens a gateway in this process, asks it as a client, and closes it."""
     # lazy: --help and wrong flags need no loop
     import trio  # noqa: PLC0415 - see above
+
     from actors.supervisor import open_gateway  # noqa: PLC0415 - see above
 
     options = read_selection(_with_gateway_flags(arguments), invocation)

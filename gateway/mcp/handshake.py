@@ -24,6 +24,7 @@ class ClientHello(msgspec.Struct, frozen=True):
     version: str
     capabilities: dict[str, msgspec.Raw]
     client_info: msgspec.Raw
+    client_name: str = ""
 
 
 class ServerHello(msgspec.Struct, frozen=True):
@@ -33,6 +34,9 @@ class ServerHello(msgspec.Struct, frozen=True):
     capabilities: dict[str, msgspec.Raw]
     server_info: msgspec.Raw
     instructions: str = ""
+
+
+_NO_NAME = msgspec.Raw(b'""')
 
 
 class _InitializeParams(msgspec.Struct, rename="camel"):
@@ -53,6 +57,14 @@ _decode_result = msgspec.json.Decoder(_InitializeResult).decode
 _encode = msgspec.json.Encoder().encode
 
 
+def _decode_name(name: msgspec.Raw) -> str:
+    """A client's name for logs; "" where it is no string."""
+    try:
+        return msgspec.json.decode(name, type=str)
+    except msgspec.DecodeError:
+        return ""
+
+
 def parse_initialize(params: msgspec.Raw | None) -> ClientHello:
     """Reads a client's `initialize`. Absent capabilities and client info are taken as empty, ill-typed ones are not.
 
@@ -63,7 +75,10 @@ def parse_initialize(params: msgspec.Raw | None) -> ClientHello:
         read = _decode_params(_NOTHING if params is None else params)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidParams(f"The params of initialize cannot be used: {error}.") from error
-    return ClientHello(read.protocol_version, read.capabilities, _pack(read.client_info))
+    name = read.client_info.get("name", _NO_NAME)
+    return ClientHello(
+        read.protocol_version, read.capabilities, _pack(read.client_info), _decode_name(name)
+    )
 
 
 def initialize_result(

@@ -26,6 +26,7 @@ class Backlog:
         self._changed = trio.Event()
 
     def __repr__(self) -> str:
+        """Its state and what it holds."""
         state = "overflowed" if self.overflowed else "closed" if self._closed else "open"
         return f"<Backlog {state}, {len(self._frames)} frames, {self._bytes} bytes>"
 

@@ -28,6 +28,7 @@ class Exchange:
         self._accepts_events = accepts_events
 
     def __repr__(self) -> str:
+        """Its mode and what waits."""
         return f"<Exchange {self.mode}, {self.backlog!r}>"
 
     def send(self, frame: bytes) -> None:

@@ -31,7 +31,7 @@ EVENTS: Final = "text/event-stream"
 CLOSE: Final[Headers] = ((b"connection", b"close"),)
 
 
-class ClientLeft(Exception):  # noqa: N818 -- a fact, not an error
+class ClientLeft(Exception):
     """The client disconnected before its request was whole. Nobody is left to answer."""
 
 
