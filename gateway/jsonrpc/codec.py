@@ -92,6 +92,11 @@ def decode(frame: bytes | bytearray | memoryview) -> Message:
     return _answer(envelope)
 
 
+def raw(value: object) -> msgspec.Raw:
+    """A value of ours as JSON text, ready to be part of a message."""
+    return msgspec.Raw(_encode(value))
+
+
 def encode(message: Message) -> bytes:
     """The message as one line: no CR or LF in it, and none at its end."""
     if isinstance(message, Failure):
