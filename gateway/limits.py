@@ -178,8 +178,8 @@ BODY_STALL_S: Final = 30.0
 """A request body of which nothing arrives for this long is given up."""
 LINGER_S: Final = 2.0
 """How long the body of a refused request is still read and thrown away: a connection closed before loses the answer."""
-STDIO_FLUSH_S: Final = 0.3
-"""After end of input, answers already made are still written for this long; part of `STDIO_EXIT_S`."""
+STDIO_FLUSH_S: Final = 0.25
+"""After end of input, answers are still waited for and written for this long at most; part of `STDIO_EXIT_S`."""
 CORS_MAX_AGE_S: Final = 7200
 """How long a browser may keep a preflight's answer (Chromium's own cap)."""
 RETRY_AFTER_S: Final = 2
