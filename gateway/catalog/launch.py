@@ -7,7 +7,7 @@ defaults of the entry's config schema.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -27,6 +27,7 @@ from gateway.catalog.model import (
     ServerEntry,
 )
 from gateway.catalog.mounts import MountRules, parse_mounts
+from gateway.catalog.server_config import canonical, config_with_defaults, schema_names
 from gateway.catalog.template import (
     Scope,
     expand_variables,
@@ -63,11 +64,6 @@ class Prepared(msgspec.Struct, frozen=True):
 
     launch: Launch
     notes: tuple[str, ...] = ()
-
-
-def canonical(name: str) -> str:
-    """A server's name as config.yaml and templates spell it: dots are underscores."""
-    return name.replace(".", "_")
 
 
 def prepare(
@@ -136,7 +132,7 @@ class _Preparation:
         self._around = around
         self._allowed_mounts = allowed_mounts
         self._config = config_with_defaults(entry, config)
-        names = (entry.name, canonical(entry.name), *_config_names(entry))
+        names = (entry.name, canonical(entry.name), *schema_names(entry))
         self._scope = Scope(dict.fromkeys(names, self._config), around.home)
         # Sentences for the operator.
         self.notes: list[str] = []
@@ -259,48 +255,6 @@ class _Preparation:
         if is_template(template):
             return render_text(template, self._scope)
         return expand_variables(template, known)
-
-
-# --- config -----------------------------------------------------------------------------------------------------
-
-
-def config_with_defaults(entry: ServerEntry, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The server's config over the defaults that the entry's config schema names."""
-    merged: dict[str, Any] = {}
-    for schema in entry.config:
-        merged = overlay(merged, _defaults(msgspec.json.decode(schema)) or {})
-    return overlay(merged, config)
-
-
-def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Both mappings in one; `above` wins, mappings are merged."""
-    merged = dict(below)
-    for key, value in above.items():
-        under = merged.get(key)
-        both = isinstance(under, Mapping) and isinstance(value, Mapping)
-        merged[key] = overlay(under, value) if both else value  # type: ignore[arg-type]  # `both` says so
-    return merged
-
-
-def _defaults(schema: Any) -> Any:
-    """The default of a schema, or the defaults of its properties; None where there are none."""
-    if not isinstance(schema, dict):
-        return None
-    if schema.get("default") is not None:
-        return schema["default"]
-    properties = schema.get("properties")
-    if not isinstance(properties, dict):
-        return None
-    found = {name: _defaults(part) for name, part in properties.items()}
-    return {name: value for name, value in found.items() if value is not None} or None
-
-
-def _config_names(entry: ServerEntry) -> Iterable[str]:
-    """The names that the entry's config schemas give themselves: an entry may have been renamed by its user."""
-    for schema in entry.config:
-        name = msgspec.json.decode(schema).get("name")
-        if isinstance(name, str) and name:
-            yield canonical(name)
 
 
 # --- checks -----------------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from gateway.catalog.launch import canonical
 from gateway.catalog.model import EntryFault, ParsedCatalog, ServerEntry
+from gateway.catalog.server_config import canonical
 
 
 class Merged(msgspec.Struct, frozen=True):

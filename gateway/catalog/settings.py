@@ -13,8 +13,8 @@ import msgspec
 
 from gateway.catalog import fields as get
 from gateway.catalog.document import DocumentError, Table, plain_value, read_document
-from gateway.catalog.launch import canonical, overlay
 from gateway.catalog.model import EntryFault, Origin
+from gateway.catalog.server_config import canonical, overlay
 from gateway.errors import CatalogError
 
 MOUNTS_KEY: Final = "mounts"

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from gateway import limits
-from gateway.catalog.launch import Surroundings, overlay, prepare
+from gateway.catalog.launch import Surroundings, prepare
 from gateway.catalog.merge import merge_catalogs
 from gateway.catalog.model import (
     EnabledServer,
@@ -26,6 +26,7 @@ from gateway.catalog.model import (
     SnapshotDiff,
 )
 from gateway.catalog.selection import Selection, allowed_tools, select_servers
+from gateway.catalog.server_config import overlay
 from gateway.catalog.settings import ServerConfig, by_server
 from gateway.errors import CatalogError
 
