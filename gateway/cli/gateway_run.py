@@ -54,6 +54,11 @@ def _run(arguments: Namespace, invocation: Invocation) -> int:
     """Serves until told to stop; the exit status is the supervisor's."""
     options = read_run(arguments, invocation)
     set_up_logs(options, invocation.environ)
+    if arguments.starter:
+        # lazy: it looks at the engine, which nobody else does before the first call
+        from gateway.cli.starter import prepare_starter  # noqa: PLC0415 - see above
+
+        options = prepare_starter(options, invocation.environ)
     if options.dry_run:
         return _dry_run(options, invocation)
     _greet_person(options, invocation)
