@@ -47,6 +47,7 @@ class SsePipe:
         # Ends `run`; `_ended` tells that it has.
         self._running = trio.CancelScope()
         self._ended: trio.Event | None = None
+        self._closed = False
         # Around the leave-taking of `aclose`; `kill` cancels it.
         self._closing = trio.CancelScope(shield=True)
 
@@ -93,6 +94,9 @@ class SsePipe:
 
     async def aclose(self) -> None:
         """Drops the stream and all connections; see `ports.MessagePipe`."""
+        if self._closed:
+            return
+        self._closed = True
         self._end(f"the connection to {self._wire.who} was closed")
         self._closing.deadline = trio.current_time() + limits.REMOTE_CLOSE_S
         with self._closing:
