@@ -159,7 +159,7 @@ def _surroundings(
         pids=limits.CONTAINER_PIDS,
         home="" if options.in_container else environ.get("HOME", "").rstrip("/"),
         resolve=posixpath.normpath if elsewhere else os.path.realpath,
-        engine_in_reach=engine_in_reach,
+        engine_in_reach=False if options.without_engine else engine_in_reach,
         local_fallback=options.local_fallback,
     )
 

@@ -157,7 +157,7 @@ class Directory:
         routes = self._shelves[kind].routes
         route = routes.get(name)
         if route is None:
-            raise UnknownTarget(f"No {noun} is named {_shown(name)}{_suggestion(name, routes)}.")
+            raise UnknownTarget(f"No {noun} is named {_shown(name)}{_suggestion(name, routes)}")
         return route
 
 
@@ -221,9 +221,9 @@ def _shown(name: str) -> str:
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
     if len(name) > _SHOWN_CHARS:
-        return ""
+        return "."
     # lazy: needed for this error only
     import difflib  # noqa: PLC0415 -- see above
 
     close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"; did you mean {close[0]!r}?" if close else "."

@@ -94,10 +94,10 @@ def this_platform() -> str:
     """Operating system, architecture, and on Linux the libc: `linux-x86_64-glibc`, `darwin-arm64`."""
     if os.name == "nt":
         return "windows"
-    machine = os.uname().machine
-    if sys.platform == "linux":
+    system, machine = os.uname().sysname.lower(), os.uname().machine
+    if system == "linux":
         return f"linux-{machine}-{'glibc' if _glibc() else 'musl'}"
-    return f"{sys.platform}-{machine}"
+    return f"{system}-{machine}"
 
 
 def _glibc() -> tuple[int, int] | None:

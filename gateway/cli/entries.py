@@ -55,6 +55,8 @@ def program_command(invocation: Invocation) -> tuple[str, ...]:
     if invocation.program[0] != "mcpgw":
         return invocation.program
     script = Path(invocation.script).absolute()
+    if script.name == "__main__.py":
+        return (sys.executable, "-m", "gateway.cli")
     if not script.is_file():
         return ("mcpgw",)
     if os.access(script, os.X_OK) and script.suffix != ".py":

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.cli.grammar import Parser
-from gateway.cli.starter import starter_catalog
 from gateway.cli.verbs import Invocation
 from gateway.errors import OptionError
 from gateway.home import in_container, locate_home
 from gateway.options import GatewayOptions
 
+_STARTER: Final = "starter"
+"""What `--catalog` calls the built-in catalog (gateway.catalog.sources, which brings more imports than a name is worth)."""
 _NO: Final = frozenset({"", "0", "false", "no", "off"})
 
 
@@ -84,7 +85,7 @@ def selection(arguments: Namespace, invocation: Invocation) -> dict[str, Any]:
     """The fields of `GatewayOptions` that every command fills alike."""
     if arguments.servers and arguments.enable_all_servers:
         raise OptionError("--servers and --enable-all-servers exclude each other; leave one out")
-    starter = (str(starter_catalog()),) if arguments.starter else ()
+    starter = (_STARTER,) if arguments.starter else ()
     return {
         "home": str(locate_home(invocation.environ)),
         "catalogs": (*starter, *arguments.catalog),

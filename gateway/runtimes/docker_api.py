@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -153,6 +154,32 @@ class DockerApi:
             raise _not_pulled(image, str(error)) from error
         except Refused as error:
             raise _not_pulled(image, error.reason) from error
+
+    def build(
+        self,
+        image: str,
+        folder: Path,
+        arguments: Mapping[str, str],
+        report: Callable[[str], None],
+    ) -> None:
+        """Builds an image from a folder with a Dockerfile. `report` gets the engine's lines.
+
+        Raises:
+            ImageMissing: it could not be built; says why.
+        """
+        try:
+            with self._calling() as client:
+                events = client.build(
+                    path=str(folder), tag=image, buildargs=dict(arguments), rm=True, decode=True
+                )
+                for event in events:
+                    if "error" in event:
+                        raise Refused(0, str(event["error"]))
+                    if line := str(event.get("stream", "")).strip():
+                        report(line)
+        except (ImageMissing, Refused) as error:
+            reason = error.reason if isinstance(error, Refused) else str(error)
+            raise ImageMissing(f"image {image} could not be built ({reason.strip()})") from error
 
     def find(self, *, home_id: str = "", instance_id: str = "") -> list[Found]:
         """The containers with our labels, in any state; of one home or instance if given."""

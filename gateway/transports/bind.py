@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -116,12 +115,12 @@ def _listening_inodes(port: int) -> Iterable[str]:
 def _descriptors(folder: Path) -> Iterable[str]:
     """Where the descriptors of a process lead; nothing where we may not look."""
     try:
-        names = os.listdir(folder / "fd")
+        links = list((folder / "fd").iterdir())
     except OSError:
         return
-    for name in names:
+    for link in links:
         try:
-            yield os.readlink(folder / "fd" / name)
+            yield str(link.readlink())
         except OSError:  # closed in between
             continue
 

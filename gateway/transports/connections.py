@@ -35,13 +35,14 @@ class ConnectionPool:
         Cancellation: neither a connection nor a slot is lost.
         """
         await self._slots.acquire()
+        accepted: ClientStream | None = None
         try:
-            stream = ClientStream(await listener.accept(), self)
-        except BaseException:
-            self._slots.release()
-            raise
-        self._open.add(stream)
-        return stream
+            accepted = ClientStream(await listener.accept(), self)
+            self._open.add(accepted)
+        finally:
+            if accepted is None:
+                self._slots.release()
+        return accepted
 
     def discard(self, stream: ClientStream) -> None:
         """Frees the slot of a closed connection. Idempotent."""

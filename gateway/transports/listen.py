@@ -54,6 +54,7 @@ async def serve_http(
         OptionError: a host, the port, or the certificate cannot be used.
     """
     context = None if not tls_cert else _tls(tls_cert, tls_key)
+    http = _Http(app)
     pool = ConnectionPool()
     sockets = open_sockets(hosts, port)
     listeners = [
@@ -61,7 +62,6 @@ async def serve_http(
         for listening in sockets
     ]
     addresses = tuple(listening.getsockname()[:2] for listening in sockets)
-    http = _Http(app)
     async with trio.open_nursery() as connections:
         try:
             async with trio.open_nursery() as accepting:
@@ -100,7 +100,7 @@ class _Http:
             ASGIWrapper(app),  # type: ignore[arg-type]  # hypercorn types events as TypedDicts
             _config(),
             self._context,
-            ConnectionState({}),  # type: ignore[arg-type]  # an empty state of either kind
+            ConnectionState({}),
         )
 
     async def serve(self, stream: _Stream) -> None:

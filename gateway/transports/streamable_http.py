@@ -17,6 +17,7 @@ from gateway.errors import Overloaded
 from gateway.jsonrpc.codec import decode
 from gateway.jsonrpc.messages import Message, Request
 from gateway.jsonrpc.sse import encode_event
+from gateway.mcp.versions import LEGACY
 from gateway.ports import ClientSession, Health, Principal, Sessions
 from gateway.transports.backlog import Backlog
 from gateway.transports.event_stream import stream_events
@@ -27,7 +28,6 @@ from gateway.transports.outlets import Nowhere, Standing
 SESSION_HEADER: Final = b"mcp-session-id"
 VERSION_HEADER: Final = b"mcp-protocol-version"
 
-_VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 _NOWHERE: Final = Nowhere()
 _ACCEPTED: Final = Reply(202)
 _NO_CONTENT: Final = Reply(204)
@@ -112,9 +112,9 @@ class StreamableHttp:
             Refused: a revision that is not spoken here, no session named (400), none of that name for it (404).
         """
         version = call.text(VERSION_HEADER)
-        if version is not None and version not in _VERSIONS:
+        if version is not None and version not in LEGACY:
             raise Refused(
-                f"MCP-Protocol-Version is not one of {', '.join(_VERSIONS)}: send the negotiated one",
+                f"MCP-Protocol-Version is not one of {', '.join(LEGACY)}: send the negotiated one",
                 status=400,
             )
         session_id = call.text(SESSION_HEADER)
