@@ -17,6 +17,7 @@
     │   └── ProtocolFault        answered something that is not MCP
     ├── BackendError             the engine or the operating system is at fault
     │   ├── EngineUnreachable
+    │   │   └── EngineRefuses     it is there, and does not let us in
     │   ├── ImageMissing
     │   └── StartFailed
     ├── ConfigError              a file or flag of the operator is at fault
@@ -32,6 +33,8 @@ Programming errors are not in the tree: they crash.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class GatewayError(Exception):
     """Base of all errors of the gateway. `str(error)` is one sentence, fit to be shown to a person."""
@@ -42,6 +45,8 @@ class GatewayError(Exception):
     """HTTP status where the error ends an HTTP request."""
     retryable: bool = False
     """Whether the same request may succeed later without anything being changed."""
+    data: Mapping[str, object] | None = None
+    """Details for programs, sent as `error.data` (JSON-RPC 2.0 §5.1); plain JSON types, never a secret."""
 
 
 class ClientFault(GatewayError):
@@ -52,11 +57,17 @@ class ClientFault(GatewayError):
 
 
 class Malformed(ClientFault):
-    """Not JSON (`code` -32700) or JSON that is not a JSON-RPC message (-32600)."""
+    """Not JSON (`code` -32700) or JSON that is not a JSON-RPC message (-32600).
 
-    def __init__(self, message: str, *, code: int = -32600) -> None:
+    `request_id` is the id the message carried, where one could be read: the error answer echoes it.
+    """
+
+    def __init__(
+        self, message: str, *, code: int = -32600, request_id: float | str | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
+        self.request_id = request_id
 
 
 class UnknownMethod(ClientFault):
@@ -75,9 +86,12 @@ class InvalidParams(ClientFault):
 class UnknownTarget(InvalidParams):
     """No tool, prompt or resource of that name is exposed."""
 
-    def __init__(self, message: str, *, code: int = -32602) -> None:
+    def __init__(
+        self, message: str, *, code: int = -32602, data: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
+        self.data = data
 
 
 class VersionMismatch(ClientFault):
@@ -146,6 +160,12 @@ class EngineUnreachable(BackendError):
     """No container engine answers, or it refuses us."""
 
     retryable = True
+
+
+class EngineRefuses(EngineUnreachable):
+    """A container engine is there, and does not let this user in."""
+
+    retryable = False
 
 
 class ImageMissing(BackendError):

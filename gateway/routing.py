@@ -1,1 +1,229 @@
-"""Where an exposed name leads. Pure."""
+"""Where an exposed name leads, and what clients are shown: all servers' lists as one. Pure.
+
+Must not know which servers run, nor who asks. A `Directory` is built anew whenever the servers or their lists change,
+and never changes itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from gateway.errors import UnknownTarget
+from gateway.limits import LIST_PAGE_ITEMS, MAX_INSTRUCTIONS_CHARS
+from gateway.mcp.capabilities import offered
+from gateway.mcp.cursors import decode_cursor, encode_cursor
+from gateway.mcp.listing import KINDS, Item, Kind, ServerLists, list_result
+from gateway.mcp.naming import Exposure, NameMode, Offer, expose, first_wins
+from gateway.mcp.params import pack, with_text
+from gateway.mcp.uri_templates import UriTemplate, parse_template
+from gateway.ports import Route
+
+RESOURCE_NOT_FOUND = -32002
+"""MCP 2025-11-25, resources, "Error Handling"."""
+_SHOWN_CHARS = 100
+"""Of a name that is not known, in the error; longer ones get no suggestion either, for that compares all names."""
+_FINGERPRINT_BYTES = 12
+"""Enough that two states of one list are never taken for each other."""
+
+
+class Offering(msgspec.Struct, frozen=True, kw_only=True):
+    """One server's share: its lists, the prefix that its entry forces, the upstream tools let through (None: all)."""
+
+    server: str
+    lists: ServerLists
+    prefix: str = ""
+    allowed_tools: frozenset[str] | None = None
+
+
+class _Shelf(msgspec.Struct, frozen=True):
+    """One merged list: its items as clients see them, and where each exposed name or URI leads."""
+
+    items: tuple[msgspec.Raw, ...]
+    routes: Mapping[str, Route]
+    notes: tuple[str, ...]
+    fingerprint: str
+
+
+class Directory:
+    """All that clients see of the servers behind the gateway. Immutable; made by `build_directory`."""
+
+    def __init__(
+        self,
+        shelves: Mapping[Kind, _Shelf],
+        capabilities: Mapping[str, msgspec.Raw],
+        instructions: str,
+    ) -> None:
+        self._shelves = shelves
+        self._capabilities = capabilities
+        self._instructions = instructions
+        # Most specific first, so that the first match is the best one.
+        self._templates: Sequence[tuple[UriTemplate, str]] = sorted(
+            (
+                (parse_template(template), route.server)
+                for template, route in shelves["templates"].routes.items()
+            ),
+            key=lambda row: -row[0].literal_chars,
+        )
+
+    def __repr__(self) -> str:
+        """Tells how long each list is."""
+        sizes = ", ".join(f"{len(shelf.items)} {kind}" for kind, shelf in self._shelves.items())
+        return f"<Directory of {sizes}>"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the operator: which names are hidden, and by what."""
+        return tuple(note for shelf in self._shelves.values() for note in shelf.notes)
+
+    def items(self, kind: Kind) -> tuple[msgspec.Raw, ...]:
+        """The items of that list as clients see them: servers in catalog order, each one's items by name."""
+        return self._shelves[kind].items
+
+    def fingerprint(self, kind: Kind) -> str:
+        """A digest of that list; it changes when, and only when, clients would see a difference."""
+        return self._shelves[kind].fingerprint
+
+    def page(self, kind: Kind, cursor: str | None = None) -> msgspec.Raw:
+        """The result of a list request.
+
+        Raises:
+            InvalidParams: the cursor is not one of this state of the list.
+        """
+        shelf = self._shelves[kind]
+        start = 0 if cursor is None else decode_cursor(cursor, shelf.fingerprint)
+        end = start + LIST_PAGE_ITEMS
+        following = encode_cursor(end, shelf.fingerprint) if end < len(shelf.items) else None
+        return list_result(kind, shelf.items[start:end], following)
+
+    def capabilities(self) -> Mapping[str, msgspec.Raw]:
+        """The capabilities shown to a client at `initialize`."""
+        return self._capabilities
+
+    def instructions(self) -> str:
+        """The servers' instructions, each under its server's name; "" where none has any."""
+        return self._instructions
+
+    def tool(self, name: str) -> Route:
+        """Where the tool of that exposed name is.
+
+        Raises:
+            UnknownTarget: no tool of that name is exposed (-32602).
+        """
+        return self._named("tools", "tool", name)
+
+    def prompt(self, name: str) -> Route:
+        """Where the prompt of that exposed name is.
+
+        Raises:
+            UnknownTarget: no prompt of that name is exposed (-32602).
+        """
+        return self._named("prompts", "prompt", name)
+
+    def resource(self, uri: str) -> Route:
+        """Who has the resource: the server that lists the URI, else the one with the most specific template for it.
+
+        Raises:
+            UnknownTarget: nobody lists it, and no template matches (-32002, with the URI as data).
+        """
+        route = self._shelves["resources"].routes.get(uri)
+        if route is not None:
+            return route
+        for template, server in self._templates:
+            if template.matches(uri):
+                return Route(server, uri)
+        raise UnknownTarget(
+            f"No resource has the URI {_shown(uri)}; see resources/list.",
+            code=RESOURCE_NOT_FOUND,
+            data={"uri": uri},
+        )
+
+    def template(self, uri_template: str) -> Route:
+        """Who has that resource template, or a resource of that very URI (a completion's `ref` may name either).
+
+        Raises:
+            UnknownTarget: nobody does (-32602).
+        """
+        route = self._shelves["templates"].routes.get(uri_template)
+        if route is None:
+            route = self._shelves["resources"].routes.get(uri_template)
+        if route is None:
+            raise UnknownTarget(f"No resource template is {_shown(uri_template)}.")
+        return route
+
+    def _named(self, kind: Kind, noun: str, name: str) -> Route:
+        routes = self._shelves[kind].routes
+        route = routes.get(name)
+        if route is None:
+            raise UnknownTarget(f"No {noun} is named {_shown(name)}{_suggestion(name, routes)}")
+        return route
+
+
+def build_directory(servers: Sequence[Offering], *, names: NameMode) -> Directory:
+    """Merges the lists of these servers, which come in catalog order."""
+    shelves: dict[Kind, _Shelf] = {kind: _build_shelf(kind, servers, names) for kind in KINDS}
+    capabilities = offered(server.lists.capabilities for server in servers)
+    instructions = _merge_instructions(
+        (server.server, server.lists.instructions.strip()) for server in servers
+    )
+    return Directory(shelves, capabilities, instructions)
+
+
+def _build_shelf(kind: Kind, servers: Sequence[Offering], names: NameMode) -> _Shelf:
+    by_name = kind in {"tools", "prompts"}
+    owned: dict[tuple[str, str], Item] = {}
+    offers: list[Offer] = []
+    for server in servers:
+        items = _visible(kind, server)
+        # Sorted: many servers list in a new order each time, which is no change that a client should hear of.
+        offers.append(
+            Offer(server.server, tuple(sorted(item.key for item in items)), server.prefix)
+        )
+        for item in items:
+            owned.setdefault((server.server, item.key), item)
+    exposure: Exposure = expose(offers, names) if by_name else first_wins(offers)
+    shown: list[msgspec.Raw] = []
+    for exposed, origin in exposure.names.items():
+        fields = owned[origin].fields
+        shown.append(pack(with_text(fields, "name", exposed) if by_name else fields))
+    routes = {exposed: Route(*origin) for exposed, origin in exposure.names.items()}
+    return _Shelf(tuple(shown), routes, exposure.notes, _fingerprint(shown))
+
+
+def _visible(kind: Kind, server: Offering) -> Sequence[Item]:
+    items = server.lists.items(kind)
+    if kind != "tools" or server.allowed_tools is None:
+        return items
+    return [item for item in items if item.key in server.allowed_tools]
+
+
+def _fingerprint(items: Iterable[msgspec.Raw]) -> str:
+    digest = hashlib.blake2b(digest_size=_FINGERPRINT_BYTES)
+    for item in items:
+        digest.update(b"%d:" % len(memoryview(item)))
+        digest.update(item)
+    return digest.hexdigest()
+
+
+def _merge_instructions(texts: Iterable[tuple[str, str]]) -> str:
+    """One text with a heading per server, cut at the limit."""
+    merged = "\n\n".join(f"# {server}\n\n{text}" for server, text in texts if text)
+    if len(merged) > MAX_INSTRUCTIONS_CHARS:
+        return merged[: MAX_INSTRUCTIONS_CHARS - 1] + "…"
+    return merged
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= _SHOWN_CHARS else name[:_SHOWN_CHARS] + "…")
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    if len(name) > _SHOWN_CHARS:
+        return "."
+    # lazy: needed for this error only
+    import difflib  # noqa: PLC0415 -- see above
+
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else "."

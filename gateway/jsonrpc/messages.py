@@ -12,29 +12,36 @@ Id = int | float | str
 """A request id as its sender wrote it. `1` and `1.0` are one id."""
 
 
-class Request(msgspec.Struct, frozen=True):
-    """A call that is owed exactly one `Result` or `Failure`. `params` is a JSON object, or None where absent."""
+class Request(
+    msgspec.Struct, frozen=True, gc=False, tag_field="jsonrpc", tag="2.0", omit_defaults=True
+):
+    """A call that is owed exactly one `Result` or `Failure`.
+
+    `params` is a JSON object or array, or None where absent. Arrays are for the method's reader to refuse (-32602).
+    """
 
     id: Id
     method: str
     params: msgspec.Raw | None = None
 
 
-class Notification(msgspec.Struct, frozen=True):
+class Notification(
+    msgspec.Struct, frozen=True, gc=False, tag_field="jsonrpc", tag="2.0", omit_defaults=True
+):
     """A message that is never answered."""
 
     method: str
     params: msgspec.Raw | None = None
 
 
-class Result(msgspec.Struct, frozen=True):
+class Result(msgspec.Struct, frozen=True, gc=False, tag_field="jsonrpc", tag="2.0"):
     """The answer to the request of that id."""
 
     id: Id
     result: msgspec.Raw
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Failure(msgspec.Struct, frozen=True, gc=False):
     """The error answer to the request of that id; None where the id could not be read.
 
     `data` is any JSON value, or None where absent.

@@ -1,0 +1,357 @@
+"""The engine's control plane as blocking calls: the only module that knows docker-py. Must not know trio.
+
+Each method runs in a worker thread, takes and gives plain values, and raises our errors only.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from gateway import limits
+from gateway.errors import EngineUnreachable, ImageMissing
+from gateway.runtimes.container_config import (
+    HOME_LABEL,
+    INSTANCE_LABEL,
+    SERVER_LABEL,
+)
+from gateway.runtimes.dial import ssh_command
+from gateway.runtimes.engine_endpoint import Endpoint
+from gateway.runtimes.engine_http import Refused
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+MINIMUM_API_VERSION: Final = "1.41"
+"""Docker 20.10: the oldest engine that is tried here."""
+_NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A container that carries our labels."""
+
+    id: str
+    name: str
+    home_id: str
+    instance_id: str
+    server: str
+    state: str
+
+
+class PullProgress(msgspec.Struct, frozen=True):
+    """How far the pull of `image` is. Bytes are those of the layers seen so far."""
+
+    image: str
+    status: str
+    done_bytes: int = 0
+    total_bytes: int = 0
+
+
+class EngineFacts(msgspec.Struct, frozen=True):
+    """What the engine says of itself."""
+
+    version: str
+    api_version: str
+    maps_users: bool
+
+
+class DockerApi:
+    """A connection pool to one engine; opened with the first call."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        # Threads may race for the first call; the loser's client is dropped unused.
+        self._client: APIClient | None = None
+
+    def close(self) -> None:
+        """Closes the pooled connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def facts(self) -> EngineFacts:
+        """Asks the engine who it is."""
+        with self._calling() as client:
+            info = client.info()
+            options = " ".join(info.get("SecurityOptions") or ())
+            return EngineFacts(
+                version=str(info.get("ServerVersion", "")),
+                api_version=client.api_version,
+                maps_users="name=rootless" in options or "name=userns" in options,
+            )
+
+    def api_version(self) -> str:
+        """The negotiated version of the API."""
+        with self._calling() as client:
+            return str(client.api_version)
+
+    def create(self, config: Mapping[str, Any], name: str, networks: tuple[str, ...]) -> str:
+        """Creates a container, connects it to further networks, and gives its id.
+
+        Raises:
+            ImageMissing: before anything was created.
+        """
+        with self._calling() as client:
+            created = client.create_container_from_config(config, name)
+            identity = str(created["Id"])
+            try:
+                for network in networks:
+                    client.connect_container_to_network(identity, network)
+            except Exception:
+                client.remove_container(identity, force=True)
+                raise
+            return identity
+
+    def start(self, identity: str) -> None:
+        """Starts a created container."""
+        with self._calling() as client:
+            client.start(identity)
+
+    def terminate(self, identity: str) -> None:
+        """SIGTERM; fine if it has ended."""
+        with self._calling() as client, _tolerating(_NOT_FOUND, _CONFLICT):
+            client.kill(identity, "SIGTERM")
+
+    def remove(self, identity: str) -> None:
+        """Kills and removes with its anonymous volumes; fine if it is gone, patient if it is going."""
+        try:
+            with self._calling() as client, _tolerating(_NOT_FOUND):
+                client.remove_container(identity, force=True, v=True)
+        except Refused as error:
+            if error.status != _CONFLICT:
+                raise
+            # "removal is already in progress": AutoRemove was faster.
+            with self._calling() as client, _tolerating(_NOT_FOUND):
+                client.wait(identity, timeout=limits.REMOVE_TIMEOUT_S, condition="removed")
+
+    def image_id(self, image: str) -> str | None:
+        """The id of a local image, None where it is not there."""
+        try:
+            with self._calling() as client:
+                return str(client.inspect_image(image)["Id"])
+        except (ImageMissing, Refused) as error:
+            if isinstance(error, Refused) and error.status != _NOT_FOUND:
+                raise
+            return None
+
+    def pull(self, image: str, report: Callable[[PullProgress], None]) -> None:
+        """Pulls an image. `report` is called for each event, and may end the pull by raising.
+
+        Raises:
+            ImageMissing: the registry does not give it; says why.
+        """
+        try:
+            with self._calling() as client:
+                for event in _PullEvents(image).of(client.pull(image, stream=True, decode=True)):
+                    report(event)
+        except ImageMissing as error:
+            raise _not_pulled(image, str(error)) from error
+        except Refused as error:
+            raise _not_pulled(image, error.reason) from error
+
+    def build(
+        self,
+        image: str,
+        folder: Path,
+        arguments: Mapping[str, str],
+        report: Callable[[str], None],
+    ) -> None:
+        """Builds an image from a folder with a Dockerfile. `report` gets the engine's lines.
+
+        Raises:
+            ImageMissing: it could not be built; says why.
+        """
+        try:
+            with self._calling() as client:
+                events = client.build(
+                    path=str(folder), tag=image, buildargs=dict(arguments), rm=True, decode=True
+                )
+                for event in events:
+                    if "error" in event:
+                        raise Refused(0, str(event["error"]))
+                    if line := str(event.get("stream", "")).strip():
+                        report(line)
+        except (ImageMissing, Refused) as error:
+            reason = error.reason if isinstance(error, Refused) else str(error)
+            raise ImageMissing(f"image {image} could not be built ({reason.strip()})") from error
+
+    def find(self, *, home_id: str = "", instance_id: str = "") -> list[Found]:
+        """The containers with our labels, in any state; of one home or instance if given."""
+        wanted = [f"{HOME_LABEL}={home_id}" if home_id else HOME_LABEL]
+        if instance_id:
+            wanted.append(f"{INSTANCE_LABEL}={instance_id}")
+        with self._calling() as client:
+            return [_found(item) for item in client.containers(all=True, filters={"label": wanted})]
+
+    def networks_of(self, container: str) -> tuple[str, ...]:
+        """The networks that a container is on, () where it does not exist or has none of its own."""
+        try:
+            with self._calling() as client:
+                inspected = client.inspect_container(container)
+        except Refused:
+            return ()
+        names = inspected["NetworkSettings"]["Networks"] or {}
+        return tuple(name for name in names if name not in {"host", "none"})
+
+    @contextmanager
+    def _calling(self) -> Iterator[APIClient]:
+        """The client, with foreign errors mapped to ours."""
+        # lazy: docker-py takes 0.3 s to import, and a gateway that answers from its cache never needs it
+        import requests  # noqa: PLC0415 # see above
+        import urllib3  # noqa: PLC0415 # see above
+        from docker import errors  # noqa: PLC0415 # see above
+
+        try:
+            if self._client is None:
+                self._client = _connect(self._endpoint)
+            yield self._client
+        except errors.ImageNotFound as error:
+            raise ImageMissing(error.explanation or str(error)) from error
+        except errors.APIError as error:
+            reason = error.explanation or str(error)
+            raise Refused(error.status_code or 0, str(reason)) from error
+        except (
+            errors.DockerException,
+            requests.exceptions.RequestException,
+            urllib3.exceptions.HTTPError,
+            OSError,
+        ) as error:
+            raise _unreachable(self._endpoint, error) from error
+
+
+class _PullEvents:
+    """Adds up the engine's events of one pull."""
+
+    def __init__(self, image: str) -> None:
+        self._image = image
+        # Bytes done and in all, by layer.
+        self._layers: dict[str, tuple[int, int]] = {}
+
+    def of(self, events: Iterable[Mapping[str, Any]]) -> Iterator[PullProgress]:
+        """Progress, event by event.
+
+        Raises:
+            Refused: the pull failed.
+        """
+        for event in events:
+            if "error" in event:
+                raise Refused(0, str(event["error"]))
+            detail = event.get("progressDetail") or {}
+            if "total" in detail:
+                self._layers[event.get("id", "")] = (detail.get("current", 0), detail["total"])
+            yield PullProgress(
+                image=self._image,
+                status=str(event.get("status", "")),
+                done_bytes=sum(done for done, _ in self._layers.values()),
+                total_bytes=sum(total for _, total in self._layers.values()),
+            )
+
+
+@contextmanager
+def _tolerating(*statuses: int) -> Iterator[None]:
+    from docker import errors  # noqa: PLC0415 # lazy: as in `_calling`
+
+    try:
+        yield
+    except errors.APIError as error:
+        if error.status_code not in statuses:
+            raise
+
+
+def _connect(endpoint: Endpoint) -> APIClient:
+    """A client that has agreed on the API's version with the engine."""
+    from docker import APIClient, tls  # noqa: PLC0415 # lazy: as in `_calling`
+
+    options: dict[str, Any] = {"version": "auto", "timeout": limits.ENGINE_TIMEOUT_S}
+    if endpoint.kind == "ssh":
+        return _connect_over_ssh(endpoint)
+    if endpoint.tls is not None:
+        files = endpoint.tls
+        options["tls"] = tls.TLSConfig(
+            client_cert=(files.cert, files.key) if files.cert and files.key else None,
+            ca_cert=files.ca or None,
+            verify=files.verify,
+        )
+    return APIClient(base_url=endpoint.url, **options)
+
+
+def _connect_over_ssh(endpoint: Endpoint) -> APIClient:
+    from docker import APIClient  # noqa: PLC0415 # lazy: as in `_calling`
+
+    from gateway.runtimes.docker_ssh import SSH_BASE_URL, ssh_adapter  # noqa: PLC0415 # the same
+
+    command = ssh_command(endpoint)
+
+    def client(version: str) -> APIClient:
+        made = APIClient(base_url=SSH_BASE_URL, version=version, timeout=limits.ENGINE_TIMEOUT_S)
+        made.mount(SSH_BASE_URL, ssh_adapter(command))
+        # A proxy for the web is no way to an engine.
+        made.trust_env = False
+        return made
+
+    # "auto" would ask the engine before the adapter is mounted, so the version takes a client of its own.
+    first = client(MINIMUM_API_VERSION)
+    try:
+        return client(first.version(api_version=False)["ApiVersion"])
+    finally:
+        first.close()
+
+
+def _unreachable(endpoint: Endpoint, error: Exception) -> EngineUnreachable:
+    """Why the engine does not answer, and what helps."""
+    where = f"the container engine at {endpoint.url}"
+    number = _system_error(error)
+    if number in {errno.EACCES, errno.EPERM}:
+        return EngineUnreachable(
+            f"{where} refuses this user: run `sudo usermod -aG docker $USER`, then log in again"
+        )
+    if number in {errno.ENOENT, errno.ECONNREFUSED}:
+        remedy = (
+            "start it (`sudo systemctl start docker`, or Docker Desktop), or set DOCKER_HOST"
+            if endpoint.kind == "unix"
+            else f"check {endpoint.source}"
+        )
+        return EngineUnreachable(f"{where} is not running: {remedy}")
+    return EngineUnreachable(f"{where} does not answer ({error}): `docker version` shows more")
+
+
+def _system_error(error: BaseException | None) -> int | None:
+    """The errno at the bottom of a pile of wrapped exceptions."""
+    seen: set[int] = set()
+    pending = [error]
+    while pending:
+        current = pending.pop()
+        if not isinstance(current, BaseException) or id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, OSError) and current.errno:
+            return current.errno
+        pending += [current.__cause__, current.__context__]
+        pending += [inner for inner in current.args if isinstance(inner, BaseException)]
+    return None
+
+
+def _not_pulled(image: str, reason: str) -> ImageMissing:
+    return ImageMissing(
+        f"image {image} is not here and could not be pulled ({reason.strip()}): "
+        f"check the name and the network, then try `docker pull {image}`"
+    )
+
+
+def _found(item: Mapping[str, Any]) -> Found:
+    labels = item.get("Labels") or {}
+    names = item.get("Names") or [""]
+    return Found(
+        id=str(item["Id"]),
+        name=str(names[0]).lstrip("/"),
+        home_id=labels.get(HOME_LABEL, ""),
+        instance_id=labels.get(INSTANCE_LABEL, ""),
+        server=labels.get(SERVER_LABEL, ""),
+        state=str(item.get("State", "")),
+    )

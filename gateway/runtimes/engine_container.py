@@ -1,0 +1,123 @@
+"""One container of an engine: its name, its life, its requests. Must not know what runs in it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+import trio
+
+from gateway.errors import BackendError
+from gateway.runtimes.dial import dial
+from gateway.runtimes.docker_api import DockerApi
+from gateway.runtimes.engine_endpoint import Endpoint
+from gateway.runtimes.engine_http import Refused, post
+from gateway.runtimes.link_attach import AttachStream
+
+_log = logging.getLogger(__name__)
+
+ATTACH_SERVER: Final = "attach?stream=1&stdin=1&stdout=1&stderr=1"
+ATTACH_OUTPUT: Final = "attach?stream=1&stdout=1&stderr=1"
+
+
+class _Waited(msgspec.Struct):
+    status: int = msgspec.field(name="StatusCode")
+
+
+class EngineContainer:
+    """A container that was created; whoever holds this removes it."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        api: DockerApi,
+        threads: trio.CapacityLimiter,
+        *,
+        identity: str,
+        name: str,
+        api_version: str,
+    ) -> None:
+        self._endpoint = endpoint
+        self._api = api
+        self._threads = threads
+        self._identity = identity
+        self._name = name
+        self._api_version = api_version
+
+    def __repr__(self) -> str:
+        """Name and short id."""
+        return f"<EngineContainer {self._name} {self._identity[:12]}>"
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return self._name
+
+    def target(self, rest: str) -> str:
+        """The path of one of the engine's requests on this container."""
+        return f"/v{self._api_version}/containers/{quote(self._identity)}/{rest}"
+
+    async def start(self) -> None:
+        """Starts it. A cancelled caller waits for the engine's answer, so that the outcome is known.
+
+        Raises:
+            EngineUnreachable, Refused
+        """
+        await trio.to_thread.run_sync(
+            partial(self._api.start, self._identity), limiter=self._threads
+        )
+
+    async def exit_status(self) -> int | None:
+        """Waits for its end; None where the engine no longer knows.
+
+        Raises:
+            EngineUnreachable
+        """
+        stream = await dial(self._endpoint)
+        try:
+            answer = await post(stream, self.target("wait"))
+            return msgspec.json.decode(answer, type=_Waited).status
+        except (Refused, msgspec.DecodeError):
+            # Removed already: AutoRemove was faster.
+            return None
+        finally:
+            await trio.aclose_forcefully(stream)
+
+    async def terminate(self) -> None:
+        """SIGTERM; fine if it has ended.
+
+        Raises:
+            EngineUnreachable, Refused
+        """
+        await self._call(partial(self._api.terminate, self._identity))
+
+    async def remove(self) -> None:
+        """Kills it if need be, and removes it with its anonymous volumes; fine if it is gone.
+
+        Raises:
+            EngineUnreachable, Refused
+        """
+        try:
+            await self._call(partial(self._api.remove, self._identity))
+        except BackendError as error:
+            _log.warning(
+                "container_not_removed", extra={"container": self._name, "error": str(error)}
+            )
+            raise
+
+    async def _call(self, call: Callable[[], None]) -> None:
+        """For what may be left to itself when the caller's time is up: a removal goes on all the same."""
+        await trio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._threads)
+
+
+async def discard(container: EngineContainer, stream: AttachStream | None) -> None:
+    """Closes and removes; what cannot be removed was logged, and the next reaping finds it."""
+    if stream is not None:
+        await stream.aclose()
+    with suppress(BackendError):
+        await container.remove()

@@ -1,0 +1,252 @@
+"""Structured logs: an event name with keys and values, on stderr and never on stdout. Must not know what is logged.
+
+Rule 1: no secret gets out. Registered values are masked in everything, whoever logged it.
+Rule 2: no line is forged. What is logged cannot end its line, nor steer a terminal.
+Rule 3: logging never blocks the loop. Where nobody reads stderr, lines are dropped and counted.
+"""
+
+from __future__ import annotations
+
+import json as json_text
+import logging
+import math
+import os
+import re
+import select
+import time
+import traceback
+from contextlib import suppress
+from typing import Any, Final, Literal
+
+from gateway.errors import OptionError
+from gateway.limits import LOG_VALUE_CHARS
+from gateway.telemetry.redaction import redact, redact_values
+
+__all__ = ["Level", "Logger", "configure", "get_logger", "redact_values"]
+
+Level = Literal["debug", "info", "warning", "error"]
+
+STDERR: Final = 2
+"""The descriptor itself: `sys.stderr` may have been replaced, and has a buffer."""
+
+_ROOT: Final = "mcpgw"
+_NAMES: Final = {
+    logging.DEBUG: "debug",
+    logging.INFO: "info",
+    logging.WARNING: "warn",
+    logging.ERROR: "error",
+    logging.CRITICAL: "error",
+}
+# C0 and C1 controls, line and paragraph separators, direction overrides, lone surrogates.
+_UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_NEEDS_QUOTES: Final = re.compile(r'[\s"=\\]|^$')
+
+
+class Logger:
+    """Logs events of one part of the gateway: `log.info("container_started", server=name, ms=412)`.
+
+    Values may be anything that has a `str`. A call whose level is off costs one look at it.
+    """
+
+    __slots__ = ("_logger",)
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+
+    def debug(self, event: str, /, **fields: object) -> None:
+        """For who looks into one problem: the only level that may show arguments and results."""
+        if self._logger.isEnabledFor(logging.DEBUG):
+            self._emit(logging.DEBUG, event, fields)
+
+    def info(self, event: str, /, **fields: object) -> None:
+        """What an operator wants to see on a good day."""
+        if self._logger.isEnabledFor(logging.INFO):
+            self._emit(logging.INFO, event, fields)
+
+    def warning(self, event: str, /, **fields: object) -> None:
+        """Something is not as it should be; the gateway copes."""
+        if self._logger.isEnabledFor(logging.WARNING):
+            self._emit(logging.WARNING, event, fields)
+
+    def error(self, event: str, /, **fields: object) -> None:
+        """Something failed, and somebody should look."""
+        if self._logger.isEnabledFor(logging.ERROR):
+            self._emit(logging.ERROR, event, fields)
+
+    def crash(self, event: str, error: BaseException, /, **fields: object) -> None:
+        """An error nobody expected: like `error`, with its traceback."""
+        if self._logger.isEnabledFor(logging.ERROR):
+            self._emit(logging.ERROR, event, {**fields, "error": error}, error)
+
+    def _emit(
+        self, level: int, event: str, fields: dict[str, object], error: BaseException | None = None
+    ) -> None:
+        self._logger.handle(_record(self._logger.name, level, event, fields, error))
+
+
+def get_logger(part: str) -> Logger:
+    """The logger of one part of the gateway, e.g. "pool"."""
+    return Logger(logging.getLogger(f"{_ROOT}.{part}"))
+
+
+def configure(level: Level, *, json: bool = False, log_file: str = "") -> None:
+    """Sends all logs, those of libraries from WARNING up, to stderr, and to `log_file` as well where one is named.
+
+    Replaces what an earlier call set up.
+
+    Raises:
+        OptionError: the file cannot be opened.
+    """
+    outputs = [_Output(STDERR)]
+    if log_file:
+        outputs.append(_Output(_open_log(log_file), owned=True))
+    formatter = JsonFormatter() if json else ConsoleFormatter()
+    root = logging.getLogger()
+    for handler in [h for h in root.handlers if isinstance(h, _Output)]:
+        root.removeHandler(handler)
+        handler.close()
+    for output in outputs:
+        output.setFormatter(formatter)
+        root.addHandler(output)
+    root.setLevel(logging.WARNING)
+    logging.getLogger(_ROOT).setLevel(level.upper())
+
+
+class ConsoleFormatter(logging.Formatter):
+    """For people: `12:00:01.123 info  container_started server=github ms=412`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line; a traceback follows on indented lines of its own."""
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        line = f"{clock}.{int(record.msecs):03} {_NAMES.get(record.levelno, 'info'):5} {_escape(_event(record))}"
+        for key, value in _fields(record).items():
+            line += f" {_escape(key)}={_quote(value) if isinstance(value, str) else json_text.dumps(value)}"
+        for row in _traceback(record).splitlines():
+            line += f"\n    {_escape(row)}"
+        return line
+
+
+class JsonFormatter(logging.Formatter):
+    """For machines: one JSON object a line, in ASCII, with `ts`, `level`, `logger`, `event` and the fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line. A field that is called like one of the four stays, under its name with a `_` behind it."""
+        seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line: dict[str, object] = {
+            "ts": f"{seconds}.{int(record.msecs):03}Z",
+            "level": _NAMES.get(record.levelno, "info"),
+            "logger": record.name,
+            "event": _event(record),
+        }
+        for key, value in _fields(record).items():
+            line[f"{key}_" if key in line else key] = value
+        if trace := _traceback(record):
+            line["traceback"] = trace
+        return json_text.dumps(line, ensure_ascii=True)
+
+
+def _record(
+    name: str, level: int, event: str, fields: dict[str, Any], error: BaseException | None = None
+) -> logging.LogRecord:
+    """Built by hand: `Logger.log` walks the stack to find its caller, which nobody is shown."""
+    info = None if error is None else (type(error), error, error.__traceback__)
+    record = logging.LogRecord(name, level, "", 0, event, None, info)
+    record.fields = fields
+    return record
+
+
+def _event(record: logging.LogRecord) -> str:
+    return _text(record.getMessage())
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """The record's fields, ready to be shown; a library's record has none."""
+    return {key: _value(value) for key, value in getattr(record, "fields", {}).items()}
+
+
+def _value(value: object) -> bool | int | float | str | None:
+    """Numbers, truth values and None as they are, all else as text."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return round(value, 3)
+    if isinstance(value, BaseException):
+        return _text(f"{type(value).__name__}: {value}")
+    return _text(str(value))
+
+
+def _text(text: str) -> str:
+    """Masked first and cut then, so that no half of a secret is left."""
+    text = redact(text)
+    if len(text) <= LOG_VALUE_CHARS:
+        return text
+    return f"{text[:LOG_VALUE_CHARS]}… ({len(text) - LOG_VALUE_CHARS} more)"
+
+
+def _traceback(record: logging.LogRecord) -> str:
+    if not record.exc_info or record.exc_info[1] is None:
+        return ""
+    return redact("".join(traceback.format_exception(record.exc_info[1])))
+
+
+def _escape(text: str) -> str:
+    return _UNSAFE.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def _quote(text: str) -> str:
+    """The bare text where it is one word, else in double quotes with backslashes."""
+    if not (_NEEDS_QUOTES.search(text) or _UNSAFE.search(text)):
+        return text
+    return '"' + _escape(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+
+
+def _open_log(path: str) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OptionError(
+            f"cannot write the log file {path}: {error.strerror}; name another one with --log"
+        ) from error
+
+
+class _Output(logging.Handler):
+    """Writes lines to a descriptor, never waiting for its reader."""
+
+    def __init__(self, descriptor: int, *, owned: bool = False) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._owned = owned  # whether to close it
+        self._dropped = 0  # lines lost since the last one that got through
+        self._torn = False  # whether the last line lacks its end
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one record, or drops it: a log that cannot be written is no reason to fail."""
+        lines = [self._line(record)]
+        if self._dropped:
+            lost = _record("log", logging.WARNING, "log_lines_lost", {"lines": self._dropped})
+            lines.insert(0, self._line(lost))
+        if self._torn:
+            lines.insert(0, "")
+        self._write("".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
+
+    def _line(self, record: logging.LogRecord) -> str:
+        try:
+            return self.format(record)
+        except Exception as error:  # noqa: BLE001 — a value whose `str` fails, a library's wrong format string
+            fields = {"logger": record.name, "error": type(error).__name__}
+            return self.format(_record("log", logging.ERROR, "log_line_unprintable", fields))
+
+    def _write(self, lines: bytes) -> None:
+        rest = memoryview(lines)
+        with suppress(OSError):
+            while rest and select.select([], [self._descriptor], [], 0)[1]:
+                # What is reported writable takes so much without blocking (POSIX, `select`).
+                rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
+        self._torn = 0 < len(rest) < len(lines)
+        self._dropped = self._dropped + 1 if rest else 0
+
+    def close(self) -> None:
+        """Closes the descriptor where it is ours."""
+        super().close()
+        if self._owned:
+            os.close(self._descriptor)
