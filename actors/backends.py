@@ -12,6 +12,15 @@ from pathlib import Path
 from typing import Protocol
 
 import trio
+from gateway.runtimes.ownership import (
+    InstanceLock,
+    dead_instances,
+    drop_stale_locks,
+    reap,
+    remove_instance,
+)
+from gateway.runtimes.process import ProcessRuntime
+from gateway.runtimes.process_records import sweep_processes
 
 from gateway import limits
 from gateway.errors import BackendError, EngineRefuses, EngineUnreachable
@@ -22,15 +31,6 @@ from gateway.runtimes.container_config import Owner
 from gateway.runtimes.docker_api import PullProgress
 from gateway.runtimes.docker_engine import DockerEngine
 from gateway.runtimes.engine_endpoint import locate_engine
-from gateway.runtimes.ownership import (
-    InstanceLock,
-    dead_instances,
-    drop_stale_locks,
-    reap,
-    remove_instance,
-)
-from gateway.runtimes.process import ProcessRuntime
-from gateway.runtimes.process_records import sweep_processes
 from gateway.runtimes.static import StaticRuntime
 from gateway.telemetry.log import get_logger
 
@@ -164,9 +164,7 @@ class _NoEngine:
 def open_backends(options: GatewayOptions, environ: Mapping[str, str]) -> Backends:
     """Takes the instance lock and prepares the runtimes. The caller closes it."""
     home, lock = _take_lock(Home(Path(options.home)))
-    processes = ProcessRuntime(
-        home, lock.instance_id, environ=environ, on_stderr=_log_stderr
-    )
+    processes = ProcessRuntime(home, lock.instance_id, environ=environ, on_stderr=_log_stderr)
     docker: DockerEngine | None = None
     engine: Engine
     if options.static:

@@ -14,7 +14,8 @@ Must not know transports: whoever opens the gateway gets `Sessions` and `Health`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -22,7 +23,6 @@ from typing import Protocol
 
 import msgspec
 import trio
-from gateway.configuration import load_snapshot, watched_paths
 
 from actors import container, remote
 from actors.backends import Backends, open_backends
@@ -46,6 +46,7 @@ from gateway.catalog.model import (
     Snapshot,
 )
 from gateway.catalog.snapshot import diff_snapshots
+from gateway.configuration import load_snapshot, watched_paths
 from gateway.home import Home
 from gateway.options import GatewayOptions
 from gateway.telemetry.log import get_logger

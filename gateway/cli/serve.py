@@ -48,9 +48,7 @@ async def run_gateway(
             return 0
 
 
-async def _serve_pipe(
-    gateway: Gateway, signals: AsyncIterator[int], *, announce: Announce
-) -> int:
+async def _serve_pipe(gateway: Gateway, signals: AsyncIterator[int], *, announce: Announce) -> int:
     """Serves the client that holds our stdin and stdout."""
     # lazy: the network transports do without it
     from gateway.transports.stdio import serve_stdio  # noqa: PLC0415 - see above

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from gateway import limits
-from gateway.errors import EngineUnreachable, ImageMissing
+from gateway.errors import EngineRefuses, EngineUnreachable, ImageMissing
 from gateway.runtimes.container_config import (
     HOME_LABEL,
     INSTANCE_LABEL,
@@ -313,7 +313,7 @@ def _unreachable(endpoint: Endpoint, error: Exception) -> EngineUnreachable:
     where = f"the container engine at {endpoint.url}"
     number = _system_error(error)
     if number in {errno.EACCES, errno.EPERM}:
-        return EngineUnreachable(
+        return EngineRefuses(
             f"{where} refuses this user: run `sudo usermod -aG docker $USER`, then log in again"
         )
     if number in {errno.ENOENT, errno.ECONNREFUSED}:
