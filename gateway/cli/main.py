@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from gateway.cli import plugin
 from gateway.cli.commands import ALIASES, COMMANDS, NOT_BUILT
 from gateway.cli.grammar import Parser, closest
 from gateway.cli.verbs import Invocation, Verb
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     words = tuple(sys.argv[1:] if argv is None else argv)
     surroundings = dict(os.environ if environ is None else environ)
     try:
-        status = _dispatch(Invocation(environ=surroundings, words=words, script=sys.argv[0]))
+        status = _dispatch(_invocation(words, surroundings, sys.argv[0]))
         sys.stdout.flush()
     except BrokenPipeError:
         _abandon_stdout()
@@ -67,10 +68,22 @@ def verbs_of(command: str) -> tuple[Verb, ...]:
     return verbs
 
 
+def _invocation(words: tuple[str, ...], environ: Mapping[str, str], script: str) -> Invocation:
+    """Who called, with what: a person, or the Docker CLI whose plugin we are."""
+    if not plugin.is_plugin(script):
+        return Invocation(environ=environ, words=words, script=script)
+    call = plugin.read_call(words, environ)
+    plugin.follow_docker(environ)
+    return Invocation(environ=call.environ, program=plugin.PROGRAM, words=call.words, script=script)
+
+
 def _dispatch(invocation: Invocation) -> int:
     """Finds the command for the words and runs it."""
     words = invocation.words
     first = words[0] if words else ""
+    if first == plugin.METADATA_WORD:
+        print(plugin.metadata())
+        return DONE
     if first in _VERSION:
         return _run_command("version", (), invocation)
     if first in _HELP:
