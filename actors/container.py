@@ -81,6 +81,7 @@ class Container(Listener):
         self.started = trio.current_time()
         self.idle_since = self.started
         self._opener = opener
+        self._pipe: MessagePipe | None = None
         self._starts = starts
         self._keeper = keeper
         self._stop = trio.Event()
@@ -141,6 +142,12 @@ class Container(Listener):
         self._stop.set()
         self._opening.cancel()
 
+    async def kill(self) -> None:
+        """Ends it at once, without grace. `run` returns soon after."""
+        self.stop()
+        if self._pipe is not None:
+            await self._pipe.kill()
+
     def read_lists(self) -> None:
         """Reads its lists soon, and reports them to the pool."""
         self.listing = True
@@ -148,15 +155,14 @@ class Container(Listener):
 
     async def run(self) -> None:
         """Lives. Returns when nothing of the server is left; never raises but for cancellation."""
-        pipe: MessagePipe | None = None
         error: GatewayError | None = None
         try:
             with self._opening:
                 async with self._starts:
-                    pipe = await self._opener()
+                    self._pipe = await self._opener()
         except GatewayError as failure:
             error = failure
-        if pipe is None:
+        if (pipe := self._pipe) is None:
             self._keeper.exited(self, None if self._asked else error)
             return
         try:

@@ -331,6 +331,12 @@ class ContainerPool:
             # The containers are still to be closed: what they report must start nothing new.
             self._closing = True
 
+    async def kill(self) -> None:
+        """Ends every container at once, also while it is being stopped patiently."""
+        async with trio.open_nursery() as nursery:
+            for container in self._containers.values():
+                nursery.start_soon(container.kill)
+
     def replace(self, server: EnabledServer, opener: Opener) -> None:
         """Runs another spec from now on: calls in flight end where they are, new ones get new containers."""
         self.server = server

@@ -145,8 +145,12 @@ class SessionRegistry(Reports):
                     self._expire(trio.current_time() - limits.SESSION_IDLE_S)
         finally:
             self._nursery = None
-            for session in list(self._sessions.values()):
-                session.close()
+            self.close_all()
+
+    def close_all(self) -> None:
+        """Ends every session; what they wait for is cancelled."""
+        for session in list(self._sessions.values()):
+            session.close()
 
     def _expire(self, before: float) -> None:
         """Closes the idle sessions whose last sign of life is older than `before`."""

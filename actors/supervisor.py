@@ -14,7 +14,8 @@ Must not know transports: whoever opens the gateway gets `Sessions` and `Health`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -22,9 +23,9 @@ from typing import Protocol
 
 import msgspec
 import trio
-from gateway.configuration import load_snapshot, watched_paths
 
 from actors import container, remote
+from actors.backends import Backends, open_backends
 from actors.call import Deadlines
 from actors.catalog_watcher import CatalogWatcher
 from actors.container_pool import ContainerPool, PoolState
@@ -44,10 +45,10 @@ from gateway.catalog.model import (
     RemoteLaunch,
     Snapshot,
 )
-from gateway.catalog.snapshot import diff_snapshots
+from gateway.catalog.snapshot import diff
+from gateway.configuration import load_snapshot, watched_paths
 from gateway.home import Home
 from gateway.options import GatewayOptions
-from gateway.ports import OneShotRuntime, Runtime
 from gateway.telemetry.log import get_logger
 
 log = get_logger("gateway")
@@ -64,6 +65,9 @@ class ServerDoor(Door, Lister, Protocol):
     async def wait_idle(self) -> None:
         """Returns once no call waits or is in flight."""
 
+    async def kill(self) -> None:
+        """Ends what runs at once, also while it is being stopped patiently."""
+
     def replace(self, server: EnabledServer, opener: Opener) -> None:
         """Runs another spec from now on."""
 
@@ -72,10 +76,6 @@ class ServerDoor(Door, Lister, Protocol):
 
     def state(self) -> PoolState:
         """The server for people."""
-
-
-class Engine(Runtime, OneShotRuntime, Protocol):
-    """A container engine."""
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -91,6 +91,7 @@ class Gateway:
         options: what the operator asked for.
         environ: the environment variables.
         snapshot: the servers at the start.
+        load: reads them again.
         backends: where servers run.
     """
 
@@ -100,6 +101,7 @@ class Gateway:
         environ: Mapping[str, str],
         *,
         snapshot: Snapshot,
+        load: Callable[[], Snapshot],
         backends: Backends,
     ) -> None:
         self.options = options
@@ -111,6 +113,9 @@ class Gateway:
             self.listings, lambda: self.doors, log_calls=options.log_calls
         )
         self.started = trio.current_time()
+        self.hurry = False
+        """Whether the end must come at once: nobody reads answers any more."""
+        self._load = load
         self._environ = environ
         self._backends = backends
         self._random = Random()  # noqa: S311 - jitter, not secrecy
@@ -142,12 +147,31 @@ class Gateway:
     # --- life --------------------------------------------------------------------------------------------------
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Lives until cancelled; then nothing of any server is left."""
+        """Lives until `stop`, or until cancelled; then nothing of any server is left."""
         async with trio.open_nursery() as nursery:
             await nursery.start(self._tree.run)
             for name in self.doors:
                 self._tree.start_child(self._pool_spec(name))
             task_status.started()
+
+    async def stop(self) -> None:
+        """Closes all sessions, then all servers in parallel, then the rest.
+
+        In a `hurry` servers get a moment to end by themselves before they are killed.
+        """
+        self.sessions.close_all()
+        async with trio.open_nursery() as nursery:
+            if self.hurry:
+                nursery.start_soon(self._kill_soon)
+            await self._tree.stop()
+            nursery.cancel_scope.cancel()
+
+    async def _kill_soon(self) -> None:
+        """Kills what has not ended by itself."""
+        await trio.sleep(limits.HURRY_GRACE_S)
+        async with trio.open_nursery() as nursery:
+            for door in self.doors.values():
+                nursery.start_soon(door.kill)
 
     async def drain(self) -> None:
         """Accepts nothing new and waits for the calls in flight. The deadline is the caller's."""
@@ -162,7 +186,7 @@ class Gateway:
 
     def apply(self, snapshot: Snapshot) -> None:
         """Puts a snapshot in force: unchanged servers keep what runs, changed and removed ones drain."""
-        change = diff_snapshots(self.snapshot, snapshot)
+        change = diff(self.snapshot, snapshot)
         self.snapshot = snapshot
         if not change:
             return
@@ -220,7 +244,7 @@ class Gateway:
         ]
         if self.options.watch and not self.options.static:
             self._watcher = CatalogWatcher(
-                load=partial(load_snapshot, self.options, self._environ),
+                load=self._load,
                 paths=partial(watched_paths, self.options, self._environ),
                 publish=lambda snapshot, _change: self._mailbox.address.tell(Published(snapshot)),
             )
@@ -273,19 +297,27 @@ def _child_name(door: ServerDoor) -> str:
     return f"pool:{door.server.name}:{id(door):x}"
 
 
-class Backends(Protocol):
-    """Where servers run."""
+@asynccontextmanager
+async def open_gateway(
+    options: GatewayOptions, environ: Mapping[str, str]
+) -> AsyncIterator[Gateway]:
+    """A running gateway without transports; at the end nothing of any server is left.
 
-    @property
-    def engine(self) -> Engine:
-        """Runs containers."""
-
-    @property
-    def processes(self) -> Runtime:
-        """Runs local processes."""
-
-    async def reap_forever(self) -> None:
-        """Removes what killed gateways of this home left behind, now and then."""
-
-    async def aclose(self) -> None:
-        """Gives up the connections and the lock."""
+    Raises:
+        ConfigError: what the command line names cannot be read.
+    """
+    backends = open_backends(options, environ)
+    try:
+        in_reach = await backends.engine_in_reach() if options.local_fallback else None
+        load = partial(load_snapshot, options, environ, engine_in_reach=in_reach)
+        gateway = Gateway(options, environ, snapshot=load(), load=load, backends=backends)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(gateway.run)
+            try:
+                yield gateway
+            finally:
+                with trio.CancelScope(shield=True, deadline=trio.current_time() + limits.EXIT_S):
+                    await gateway.stop()
+                nursery.cancel_scope.cancel()
+    finally:
+        await backends.aclose()

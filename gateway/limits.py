@@ -86,6 +86,16 @@ DEADLINE_SWEEP_S: Final = 0.25
 """How often deadlines of calls are looked at: a call may run over by that much."""
 DRAIN_TIMEOUT_S: Final = 10.0
 """How long calls in flight may still run after SIGTERM."""
+HURRY_GRACE_S: Final = 0.4
+"""After end of input on stdio, how long servers may take to end by themselves before they are killed."""
+EXIT_S: Final = 15.0
+"""The longest that stopping all servers may take once nothing is in flight any more."""
+ENGINE_PROBE_S: Final = 5.0
+"""How long `--starter` waits to learn whether an engine is there."""
+REAP_INTERVAL_S: Final = 60.0
+"""How often containers of killed gateways are looked for."""
+LAST_WRITES_S: Final = 0.2
+"""Between the last answer of a drain and the cut of all connections."""
 STDIO_EXIT_S: Final = 1.2
 """From end of input to our exit on stdio: clients send SIGTERM after 2 s, and containers must be gone by then."""
 LAST_WORDS_WAIT_S: Final = 0.2

@@ -242,5 +242,8 @@ class MessagePipe(Protocol):
     def stderr_tail(self) -> str:
         """The last of what the server wrote on its stderr; "" where there is no such thing."""
 
+    async def kill(self) -> None:
+        """Ends the server at once if it is ours, also while `aclose` is patient in another task. Idempotent."""
+
     async def aclose(self) -> None:
         """Closes the pipe and stops the server if it is ours. Bounded, idempotent, completed when cancelled."""

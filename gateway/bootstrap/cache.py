@@ -9,6 +9,7 @@ Code is imported from there, so a folder counts only if nobody but root and ours
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -25,7 +26,7 @@ def find(build_id: str) -> str | None:
     """The folder that holds the unpacked files of a build, in use by this process until it ends; None if none does."""
     for root in roots():
         folder = os.path.join(root, folder_name(build_id))
-        if is_trusted(root) and enter(folder):
+        if is_trusted(root) and enter(folder) is not None:
             return folder
     return None
 
@@ -74,19 +75,21 @@ def is_trusted(root: str) -> bool:
     )
 
 
-def enter(folder: str) -> bool:
-    """Marks the folder as in use until this process ends; False if it is incomplete or being removed."""
+def enter(folder: str) -> int | None:
+    """Marks the folder as in use for as long as the descriptor returned is open; None if it is incomplete or goes."""
     try:
         lock = os.open(os.path.join(folder, LOCK), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return False
+        return None
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        return False
-    # The one who removes holds the lock exclusively until the file is gone; had he done by now, we hold a lock on nothing.
+    except OSError as error:
+        if error.errno == errno.EWOULDBLOCK:
+            os.close(lock)
+            return None
+        # A file system without locks: nobody can remove what is in use there either.
+    # Who removes the folder holds the lock until it is gone; had he done by now, ours is a lock on nothing.
     if os.fstat(lock).st_nlink == 0:
         os.close(lock)
-        return False
-    return True
+        return None
+    return lock

@@ -69,7 +69,7 @@ def _turn(root: Path) -> Iterator[None]:
 
 def _settle(archive: str, folder: Path) -> Path:
     """The build's folder, in use by this process; unpacked now unless another process was faster."""
-    if cache.enter(str(folder)):
+    if cache.enter(str(folder)) is not None:
         return folder
     _say(f"first start, unpacking to {folder.parent} (takes a few seconds)")
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_PARTIAL))
@@ -78,7 +78,7 @@ def _settle(archive: str, folder: Path) -> Path:
         _put(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    if not cache.enter(str(folder)):
+    if cache.enter(str(folder)) is None:
         raise OSError(errno.EBUSY, "the unpacked files vanished")
     return folder
 
@@ -95,7 +95,7 @@ def _put(partial: Path, folder: Path) -> None:
     with suppress(OSError):
         partial.rename(folder)
         return
-    if cache.enter(str(folder)):
+    if cache.enter(str(folder)) is not None:
         return
     # Something took files out of it: those who tidy temporary folders go by age, file by file.
     _remove(folder)
@@ -113,8 +113,13 @@ def _remove_others(folder: Path) -> None:
 
 
 def _remove_unused(folder: Path) -> None:
-    """Removes one build unless a process holds its lock."""
-    with suppress(OSError), (folder / cache.LOCK).open("rb") as lock:
+    """Removes one build unless a process holds its lock. Without a lock it is damaged, and nobody can enter it."""
+    try:
+        lock = (folder / cache.LOCK).open("rb")
+    except FileNotFoundError:
+        _remove(folder)
+        return
+    with lock, suppress(OSError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _remove(folder)
 

@@ -9,7 +9,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from functools import partial
-from typing import Final, cast, get_args
+from typing import Final, get_args
 
 from gateway.cli.flags import define_run, read_run
 from gateway.cli.verbs import Invocation, Verb
@@ -65,11 +65,13 @@ def _run(arguments: Namespace, invocation: Invocation) -> int:
     # lazy: a dry run, a wrong flag and --help need neither
     import trio  # noqa: PLC0415 - see above
 
-    from actors.supervisor import run_gateway  # noqa: PLC0415 - see above
+    from gateway.cli.serve import run_gateway  # noqa: PLC0415 - see above
 
     announce = partial(_announce, options=options, invocation=invocation)
-    serve = partial(run_gateway, options, invocation.environ, announce=announce)
-    return cast("int", trio.run(serve))
+    serve = partial(
+        run_gateway, options, invocation.environ, announce=announce, program=invocation.name
+    )
+    return trio.run(serve)
 
 
 def _announce(

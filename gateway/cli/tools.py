@@ -124,8 +124,8 @@ def _with_client(
     set_up_logs(options, invocation.environ, default="warning")
 
     async def run() -> _T:
-        async with open_gateway(options, invocation.environ) as sessions:
-            client = Client(sessions, on_notice=_tell)
+        async with open_gateway(options, invocation.environ) as gateway:
+            client = Client(gateway.sessions, on_notice=_tell)
             try:
                 await client.initialize()
                 return await ask(client)

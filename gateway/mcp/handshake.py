@@ -45,9 +45,9 @@ class _InitializeParams(msgspec.Struct, rename="camel"):
     client_info: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
 
 
-class _InitializeResult(msgspec.Struct, rename="camel", omit_defaults=True):
+class _InitializeResult(msgspec.Struct, rename="camel"):
     protocol_version: str
-    capabilities: dict[str, msgspec.Raw]
+    capabilities: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
     server_info: dict[str, msgspec.Raw] | None = None
     instructions: str | None = None
 

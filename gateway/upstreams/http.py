@@ -50,6 +50,8 @@ class HttpPipe:
         self._closed = False
         self.declined: Request | None = None
         """The `initialize` that the server declined in a way that leaves HTTP+SSE to be tried."""
+        # Around the leave-taking of `aclose`; `kill` cancels it.
+        self._closing = trio.CancelScope(shield=True)
 
     def __repr__(self) -> str:
         """State and what waits, for logs and tests."""
@@ -90,13 +92,19 @@ class HttpPipe:
             self._end(f"the connection to {self._wire.who} was closed")
             self._ended.set()
 
+    async def kill(self) -> None:
+        """Has `aclose` take its leave at once; the server is not ours to end. See `ports.MessagePipe`."""
+        self._closing.cancel()
+        await trio.lowlevel.checkpoint()
+
     async def aclose(self) -> None:
         """Ends the session with the server and closes all connections; see `ports.MessagePipe`."""
         if self._closed:
             return
         self._closed = True
         self._end(f"the connection to {self._wire.who} was closed")
-        with trio.move_on_after(limits.REMOTE_CLOSE_S, shield=True):
+        self._closing.deadline = trio.current_time() + limits.REMOTE_CLOSE_S
+        with self._closing:
             if self._ended is not None:
                 await self._ended.wait()
             await self._say_goodbye()

@@ -49,27 +49,32 @@ class ProbePipe:
         """Runs the newer pipe, then the older one where it is needed; see `ports.MessagePipe`."""
         try:
             await self._newer.run()
-            if (hello := self._newer.declined) is not None:
-                self._pipe = self._older
-                self._older.send(hello)
+            if (hello := self._newer.declined) is None:
+                return
+            self._older.send(hello)
+            self._pipe = self._older
         except Gone:
-            return  # closed meanwhile
+            return  # the older one was closed meanwhile
         finally:
             self._settled.set()
-        if self._pipe is self._older:
-            await self._older.run()
+        await self._older.run()
 
     async def receive(self) -> Message:
         """The server's next message; see `ports.MessagePipe`."""
+        if self._pipe is self._older:
+            return await self._older.receive()
         try:
-            return await self._pipe.receive()
+            return await self._newer.receive()
         except Gone as declined:
             if self._newer.declined is None:
                 raise
             await self._settled.wait()
-            if self._pipe is self._newer:
-                raise
             return await self._receive_older(declined)
+
+    async def kill(self) -> None:
+        """Has `aclose` of both take its leave at once; see `ports.MessagePipe`."""
+        await self._newer.kill()
+        await self._older.kill()
 
     async def aclose(self) -> None:
         """Closes both; see `ports.MessagePipe`."""
@@ -77,6 +82,7 @@ class ProbePipe:
         await self._older.aclose()
 
     async def _receive_older(self, declined: Gone) -> Message:
+        """The first message of the older transport; where there is none, why neither of the two works."""
         try:
             return await self._older.receive()
         except Gone as error:

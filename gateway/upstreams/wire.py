@@ -198,12 +198,16 @@ class Wire:
     ) -> httpx.Response:
         import httpx  # noqa: PLC0415 - lazy: loaded by `open` in a thread
 
+        from gateway.upstreams.request_body import Body  # noqa: PLC0415 - lazy: the same
+
         if self._client is None:
             raise Gone(f"{self.who} is closed")
         try:
             request = self._client.build_request(
                 method, url, headers=dict(headers), content=content
             )
+            if content is not None:
+                request.stream = Body(content)
             return await self._client.send(request, stream=True)
         except httpx.ConnectTimeout as error:
             raise Unavailable(
