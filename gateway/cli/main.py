@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         return DONE
     except SystemExit as stop:  # argparse, once it has printed a help
         return int(stop.code or DONE)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop of every error
+    except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001 - the last stop of every error
         return _report(error, debug=_wants_debug(words, surroundings))
     return status
 
