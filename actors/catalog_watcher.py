@@ -16,7 +16,7 @@ from typing import Any
 import trio
 
 from gateway.catalog.model import EntryFault, Snapshot, SnapshotDiff
-from gateway.catalog.snapshot import diff
+from gateway.catalog.snapshot import diff_snapshots
 from gateway.errors import ConfigError
 from gateway.limits import WATCH_POLL_S, WATCH_SETTLE_CAP_S, WATCH_SETTLE_S
 from gateway.telemetry.log import get_logger
@@ -125,7 +125,7 @@ class CatalogWatcher:
             log.warning("catalog_entry_unusable", server=fault.name, reason=str(fault))
         for note in [note for note in snapshot.notes if note not in old.notes]:
             log.info("catalog_note", note=note)
-        if change := diff(old, snapshot):
+        if change := diff_snapshots(old, snapshot):
             self._publish(snapshot, change)
 
     def _newly_broken(self, snapshot: Snapshot) -> list[EntryFault]:

@@ -45,7 +45,7 @@ from gateway.catalog.model import (
     RemoteLaunch,
     Snapshot,
 )
-from gateway.catalog.snapshot import diff
+from gateway.catalog.snapshot import diff_snapshots
 from gateway.configuration import load_snapshot, watched_paths
 from gateway.home import Home
 from gateway.options import GatewayOptions
@@ -186,7 +186,7 @@ class Gateway:
 
     def apply(self, snapshot: Snapshot) -> None:
         """Puts a snapshot in force: unchanged servers keep what runs, changed and removed ones drain."""
-        change = diff(self.snapshot, snapshot)
+        change = diff_snapshots(self.snapshot, snapshot)
         self.snapshot = snapshot
         if not change:
             return

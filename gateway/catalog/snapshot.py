@@ -73,7 +73,7 @@ def build_snapshot(given: Ingredients) -> Snapshot:
     )
 
 
-def diff(old: Snapshot, new: Snapshot) -> SnapshotDiff:
+def diff_snapshots(old: Snapshot, new: Snapshot) -> SnapshotDiff:
     """What `new` changes, in catalog order."""
     both = [name for name in new.servers if name in old.servers]
     return SnapshotDiff(

@@ -8,7 +8,6 @@ what belongs to other homes is never touched.
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import re
 import uuid
@@ -20,8 +19,9 @@ from typing import Final, Protocol
 from gateway.errors import BackendError
 from gateway.home import Home
 from gateway.runtimes.docker_api import Found
+from gateway.telemetry.log import get_logger
 
-_log = logging.getLogger(__name__)
+_log = get_logger("runtimes")
 _INSTANCE: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -99,6 +99,18 @@ def claimed(home: Home, instance_id: str) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def dead_instances(home: Home) -> bool:
+    """Whether a gateway of this home was killed: it has left its lock behind, which can be taken."""
+    for path in home.run.glob("*.lock"):
+        try:
+            with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue
+        return True
+    return False
+
+
 def drop_stale_locks(home: Home) -> None:
     """Removes the lock files of dead gateways; call it after what they left has been removed."""
     for path in home.run.glob("*.lock"):
@@ -151,9 +163,9 @@ async def _remove(engine: Containers, group: list[Found]) -> list[str]:
         try:
             await engine.remove(found.id)
         except BackendError as error:
-            _log.warning("leak_not_removed", extra={"container": found.name, "error": str(error)})
+            _log.warning("leak_not_removed", container=found.name, error=str(error))
             continue
-        _log.info("leak_removed", extra={"container": found.name, "server": found.server})
+        _log.info("leak_removed", container=found.name, server=found.server)
         names.append(found.name)
     return names
 
