@@ -115,6 +115,8 @@ def _terminate_after(address: str) -> None:
             connection.connect(address.replace("@", "\0", 1) if address[0] == "@" else address)
             while connection.recv(1):
                 pass
+        except ConnectionRefusedError:
+            pass  # it was told to stop before we were up
         except OSError:
-            return  # a Docker CLI that closed it already, or holds none: then signals reach us as usual
+            return  # no socket of that kind: signals reach us as usual
     os.kill(os.getpid(), signal.SIGTERM)
