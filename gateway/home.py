@@ -76,6 +76,15 @@ class Home:
         """Rebuildable files: parsed catalogs, lists of servers. May be deleted at any time."""
         return self.root / "cache"
 
+    def lists(self, key: str) -> Path:
+        """The kept lists of the server with that list key."""
+        return self.cache / "lists" / f"{key}.json"
+
+    def stderr(self, server: str) -> Path:
+        """The end of what a server last wrote to stderr, kept once it has stopped."""
+        name = "".join(mark if mark.isalnum() or mark in "-_." else "_" for mark in server)
+        return self.cache / "stderr" / f"{name.lstrip('.')}.txt"
+
     @property
     def run(self) -> Path:
         """Lock files of running gateways, records of their local processes."""

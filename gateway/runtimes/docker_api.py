@@ -159,30 +159,13 @@ class DockerApi:
             raise _not_pulled(image, error.reason) from error
 
     def build(
-        self,
-        image: str,
-        folder: Path,
-        arguments: Mapping[str, str],
-        report: Callable[[str], None],
-    ) -> None:
-        """Builds an image from a folder with a Dockerfile. `report` gets the engine's lines.
-
-        Raises:
-            ImageMissing: it could not be built; says why.
-        """
-        try:
-            with self._calling() as client:
-                events = client.build(
-                    path=str(folder), tag=image, buildargs=dict(arguments), rm=True, decode=True
-                )
-                for event in events:
-                    if "error" in event:
-                        raise Refused(0, str(event["error"]))
-                    if line := str(event.get("stream", "")).strip():
-                        report(line)
-        except (ImageMissing, Refused) as error:
-            reason = error.reason if isinstance(error, Refused) else str(error)
-            raise ImageMissing(f"image {image} could not be built ({reason.strip()})") from error
+        self, image: str, folder: Path, arguments: Mapping[str, str]
+    ) -> Iterator[Mapping[str, Any]]:
+        """Builds an image from a folder with a Dockerfile; gives the engine's events (see `image_builds`)."""
+        with self._calling() as client:
+            yield from client.build(
+                path=str(folder), tag=image, buildargs=dict(arguments), rm=True, decode=True
+            )
 
     def find(self, *, home_id: str = "", instance_id: str = "") -> list[Found]:
         """The containers with our labels, in any state; of one home or instance if given."""

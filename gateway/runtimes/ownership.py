@@ -8,7 +8,6 @@ what belongs to other homes is never touched.
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import re
 import uuid
@@ -20,8 +19,9 @@ from typing import Final, Protocol
 from gateway.errors import BackendError
 from gateway.home import Home
 from gateway.runtimes.docker_api import Found
+from gateway.telemetry.log import get_logger
 
-_log = logging.getLogger(__name__)
+_log = get_logger("runtimes")
 _INSTANCE: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -163,9 +163,9 @@ async def _remove(engine: Containers, group: list[Found]) -> list[str]:
         try:
             await engine.remove(found.id)
         except BackendError as error:
-            _log.warning("leak_not_removed", extra={"container": found.name, "error": str(error)})
+            _log.warning("leak_not_removed", container=found.name, error=str(error))
             continue
-        _log.info("leak_removed", extra={"container": found.name, "server": found.server})
+        _log.info("leak_removed", container=found.name, server=found.server)
         names.append(found.name)
     return names
 

@@ -6,7 +6,6 @@ home, so that the next gateway can end it if this one is killed.
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import subprocess
@@ -27,8 +26,9 @@ from gateway.runtimes.process_output import ProcessOutput
 from gateway.runtimes.process_records import end_group, record_process
 from gateway.runtimes.process_table import group_exists, process_exists, signal_group
 from gateway.runtimes.stderr_tail import LineSink, StderrTail, discard_line
+from gateway.telemetry.log import get_logger
 
-_log = logging.getLogger(__name__)
+_log = get_logger("runtimes")
 
 _INHERITED: Final = ("PATH", "HOME", "LANG", "TMPDIR", "USER")
 """What every program may expect. The rest of our environment holds other people's secrets."""
@@ -92,7 +92,7 @@ class ProcessRuntime:
             if not recorded:
                 with trio.move_on_after(limits.STOP_DEADLINE_S, shield=True):
                     await link.kill()
-        _log.debug("process_started", extra={"server": request.server, "process": process.pid})
+        _log.debug("process_started", server=request.server, process=process.pid)
         return link
 
     async def _spawn(self, server: str, launch: ProcessLaunch) -> trio.Process:

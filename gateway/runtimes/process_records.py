@@ -5,7 +5,6 @@ The kernel's own means, PR_SET_PDEATHSIG, would kill healthy children: it watche
 
 from __future__ import annotations
 
-import logging
 import signal
 from pathlib import Path
 from typing import Final
@@ -22,8 +21,9 @@ from gateway.runtimes.process_table import (
     signal_group,
     start_time,
 )
+from gateway.telemetry.log import get_logger
 
-_log = logging.getLogger(__name__)
+_log = get_logger("runtimes")
 _POLL_S: Final = 0.02
 _SUFFIX: Final = ".process"
 
@@ -58,7 +58,7 @@ async def sweep_processes(home: Home) -> list[str]:
             record = _read(path)
             if record is not None and _is_alive(record):
                 await end_group(record.pid)
-                _log.info("leak_removed", extra={"process": record.pid, "server": record.server})
+                _log.info("leak_removed", process=record.pid, server=record.server)
                 swept.append(record.server)
             path.unlink(missing_ok=True)
     return swept

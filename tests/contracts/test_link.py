@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from gateway.catalog.model import ContainerLaunch, ProcessLaunch
+from gateway.catalog.model import ContainerLaunch, Mount, ProcessLaunch
 from gateway.errors import Gone, StartFailed
 from gateway.home import Home
 from gateway.ports import Link, Runtime, StartRequest
@@ -39,6 +39,7 @@ class Kind:
         self.lines = lines
 
     async def start(self, *arguments: str) -> Link:
+        """Starts it with the C server's arguments."""
         return await self.runtime.start(self.request(*arguments))
 
 
@@ -98,9 +99,7 @@ def _process(binary: Path, arguments: tuple[str, ...]) -> StartRequest:
 
 
 def _container(image: str, arguments: tuple[str, ...]) -> StartRequest:
-    launch = ContainerLaunch(
-        image=image, command=arguments, memory_bytes=MEMORY, cpus=1.0, pids=64
-    )
+    launch = ContainerLaunch(image=image, command=arguments, memory_bytes=MEMORY, cpus=1.0, pids=64)
     return StartRequest(server="echo", launch=launch, spec_hash="s")
 
 
@@ -183,15 +182,18 @@ async def test_writing_to_a_server_that_is_gone(kind: Kind) -> None:
     """Sooner or later a write says Gone, and never anything else."""
     link = await kind.start("--exit=7")
     await read_end(link)
-    with pytest.raises(Gone), trio.fail_after(5):
+
+    async def write_on() -> None:
         while True:
             await link.send_all(call("echo", text="x" * 10_000))
-            await trio.lowlevel.checkpoint()
+
+    with pytest.raises(Gone), trio.fail_after(5):
+        await write_on()
     await link.aclose()
 
 
 async def test_stderr_is_kept_and_told_line_by_line(kind: Kind) -> None:
-    """stderr is in the tail and, line by line, at the sink; it never mixes with stdout."""
+    """What is said on stderr is in the tail and, line by line, at the sink; it never mixes with stdout."""
     link = await kind.start()
     await link.send_all(call("stderr", text="trouble"))
     await link.send_all(call("crash", status=3))
@@ -258,14 +260,16 @@ async def test_kill_overtakes_a_patient_close(kind: Kind) -> None:
 
 
 async def test_start_of_what_is_not_there(kind: Kind) -> None:
-    """A program that does not exist is StartFailed, in a sentence that names the server."""
+    """What cannot be started is StartFailed, in a sentence that says which part is wrong."""
     request = kind.request()
-    match request.launch:
-        case ContainerLaunch():
-            # An image's command is checked by its own entry point, so the mount has to be wrong here.
-            pytest.skip("tests/unit/gateway/runtimes/test_docker_engine.py has the ways a container can fail")
-        case ProcessLaunch() if request.launch.command == ("fake",):
-            pytest.skip("a fake fails as it is told")
-    broken = msgspec.structs.replace(request, launch=ProcessLaunch(command=("/no/such/program",)))
-    with pytest.raises(StartFailed, match="echo could not be started"):
-        await kind.runtime.start(broken)
+    match kind.runtime:
+        case FakeRuntime():
+            kind.runtime.failures["echo"] = StartFailed("echo could not be started: as told")
+            launch = request.launch
+        case ProcessRuntime():
+            launch = ProcessLaunch(command=("/no/such/program",))
+        case _:
+            missing = Mount(source="/no/such/folder", target="/data", bind=True)
+            launch = msgspec.structs.replace(request.launch, mounts=(missing,))
+    with pytest.raises(StartFailed, match=r"echo could not|/no/such/folder"):
+        await kind.runtime.start(msgspec.structs.replace(request, launch=launch))

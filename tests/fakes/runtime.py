@@ -1,5 +1,7 @@
 """A runtime in memory: servers are Python functions. Behaves as the real ones do (tests/contracts holds it to that).
 
+Example::
+
     async def server(stdio: FakeStdio) -> int:
         while line := await stdio.read_line():
             await stdio.write(line)
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
-from typing import Final
+from typing import Final, NoReturn
 
 import msgspec
 import trio
@@ -32,7 +34,10 @@ class FakeStdio:
     """What a fake server sees: its stdin, stdout, stderr."""
 
     def __init__(
-        self, stdin: trio.abc.ReceiveStream, stdout: trio.abc.SendStream, tail: StderrTail
+        self,
+        stdin: trio.testing.MemoryReceiveStream,
+        stdout: trio.testing.MemorySendStream,
+        tail: StderrTail,
     ) -> None:
         self.stdin = stdin
         self.stdout = stdout
@@ -77,9 +82,7 @@ async def echo_server(stdio: FakeStdio) -> int:
                 result = {}
             case {"id": identity, "method": "tools/list"}:
                 schema = {"type": "object", "properties": {"text": {"type": "string"}}}
-                result = {
-                    "tools": [{"name": "echo", "description": "echo", "inputSchema": schema}]
-                }
+                result = {"tools": [{"name": "echo", "description": "echo", "inputSchema": schema}]}
             case {"id": identity, "method": "tools/call", "params": {"name": "echo", **rest}}:
                 text = msgspec.convert(rest["arguments"], dict[str, str])["text"]
                 result = {"content": [{"type": "text", "text": text}], "isError": False}
@@ -158,7 +161,7 @@ class FakeLink:
                 self._status = await server(self.stdio) or 0
             if self._scope.cancelled_caught:
                 self._status = KILLED
-        except Exception as error:  # a crash of the server is none of the test's
+        except Exception as error:  # noqa: BLE001 # a server's crash is its own, whatever it is
             self.stdio.log(repr(error))
             self._status = 1
         finally:
@@ -238,11 +241,10 @@ async def mute_server(stdio: FakeStdio) -> int:
     return 0
 
 
-async def deaf_server(stdio: FakeStdio) -> int:
+async def deaf_server(stdio: FakeStdio) -> NoReturn:
     """Neither reads nor ends by itself: only a kill ends it."""
     del stdio
     await trio.sleep_forever()
-    return 0
 
 
 def exiting_server(status: int, stderr: str = "") -> Server:
