@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import trio
-
 from actors.upstream import Opener
 from gateway.catalog.model import EnabledServer, RemoteLaunch
 from gateway.errors import StartFailed
@@ -18,7 +16,6 @@ def opener_of(server: EnabledServer) -> Opener:
         raise StartFailed(f"server {server.name} is not a remote server")
 
     async def open_pipe() -> MessagePipe:
-        await trio.lowlevel.checkpoint()
-        return open_remote(launch, server=server.name)
+        return await open_remote(launch, server=server.name)
 
     return open_pipe

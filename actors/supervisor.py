@@ -4,6 +4,7 @@
     ├── deadlines               expires calls
     ├── sessions                expires sessions, runs their tasks
     ├── listings                saves lists, tells of changes
+    ├── last-words              keeps the stderr of servers that ended
     ├── reaper                  removes what killed gateways of this home left
     ├── catalog-watcher         publishes snapshots (with --watch)
     ├── snapshots               applies what was published
@@ -31,6 +32,7 @@ from actors.catalog_watcher import CatalogWatcher
 from actors.container_pool import ContainerPool, PoolState
 from actors.kit.mailbox import Mailbox
 from actors.kit.supervisor import ChildSpec, Supervisor
+from actors.last_words import LastWords
 from actors.listings import Lister, Listings
 from actors.poci import PociServer
 from actors.session import Door
@@ -108,9 +110,10 @@ class Gateway:
         self.snapshot = snapshot
         self.doors: dict[str, ServerDoor] = {}
         home = Home(Path(options.home))
-        self.listings = Listings(home.cache, names=options.names, changed=self._lists_changed)
+        self._words = LastWords(home)
+        self.listings = Listings(home, names=options.names, changed=self._lists_changed)
         self.sessions = SessionRegistry(
-            self.listings, lambda: self.doors, log_calls=options.log_calls
+            self.listings, lambda: self.doors, words=self._words, log_calls=options.log_calls
         )
         self.started = trio.current_time()
         self.hurry = False
@@ -239,6 +242,7 @@ class Gateway:
             ChildSpec(name="deadlines", run=self._deadlines.run),
             ChildSpec(name="sessions", run=self.sessions.run),
             ChildSpec(name="listings", run=self.listings.run),
+            ChildSpec(name="last-words", run=self._words.run),
             ChildSpec(name="reaper", run=self._backends.reap_forever),
             ChildSpec(name="snapshots", run=self._apply_published, mailboxes=(self._mailbox,)),
         ]

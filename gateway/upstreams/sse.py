@@ -48,8 +48,8 @@ class SsePipe:
         self._running = trio.CancelScope()
         self._ended: trio.Event | None = None
         self._closed = False
-        # Around the leave-taking of `aclose`; `kill` cancels it.
-        self._closing = trio.CancelScope(shield=True)
+        # Bounds how long `aclose` waits for `run`; `kill` cuts it short.
+        self._leaving = trio.CancelScope(shield=True)
 
     def __repr__(self) -> str:
         """State and what waits, for logs and tests."""
@@ -87,22 +87,21 @@ class SsePipe:
             self._end(f"the connection to {self._wire.who} was closed")
             self._ended.set()
 
-    async def kill(self) -> None:
-        """Has `aclose` take its leave at once; the server is not ours to end. See `ports.MessagePipe`."""
-        self._closing.cancel()
-        await trio.lowlevel.checkpoint()
-
     async def aclose(self) -> None:
         """Drops the stream and all connections; see `ports.MessagePipe`."""
-        if self._closed:
-            return
-        self._closed = True
-        self._end(f"the connection to {self._wire.who} was closed")
-        self._closing.deadline = trio.current_time() + limits.REMOTE_CLOSE_S
-        with self._closing:
-            if self._ended is not None:
-                await self._ended.wait()
+        if not self._closed:
+            self._closed = True
+            self._end(f"the connection to {self._wire.who} was closed")
+            self._leaving.deadline = trio.current_time() + limits.REMOTE_CLOSE_S
+            with self._leaving:
+                if self._ended is not None:
+                    await self._ended.wait()
         await self._wire.aclose()
+
+    async def kill(self) -> None:
+        """Closes without patience; see `ports.MessagePipe`."""
+        self._leaving.cancel()
+        await self.aclose()
 
     async def _converse(self, reply: Reply) -> None:
         """Learns the endpoint, then posts what is sent and passes on what comes.

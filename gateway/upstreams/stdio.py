@@ -103,6 +103,8 @@ class StdioPipe:
 
     async def kill(self) -> None:
         """Ends the server without grace; see `ports.MessagePipe`."""
+        self._stop_sending(f"server {self._server!r} ({self.name}) was stopped")
+        self._running.cancel()
         await self._link.kill()
 
     async def aclose(self) -> None:
