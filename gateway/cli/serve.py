@@ -125,9 +125,17 @@ class _Network:
             addresses = await nursery.start(listen)
             announce(_announcement(self._gateway, urls=self._urls(addresses), token=self._token))
             await self._until_told(signals)
-            nursery.start_soon(_cancel_on_signal, signals, nursery.cancel_scope)
+            nursery.start_soon(self._force_on_signal, signals, nursery.cancel_scope)
             await self._drain()
             nursery.cancel_scope.cancel()
+
+    async def _force_on_signal(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+        """A further signal that ends: nobody waits for calls any more, nor for servers to end by themselves."""
+        async for number in signals:
+            log.info("signal", name=signal.Signals(number).name)
+            if number in _ENDING:
+                self._gateway.hurry = True
+                scope.cancel()
 
     async def _until_told(self, signals: AsyncIterator[int]) -> None:
         """Returns at the first signal that ends; SIGHUP reads the catalogs again."""
