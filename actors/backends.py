@@ -164,9 +164,7 @@ class _NoEngine:
 def open_backends(options: GatewayOptions, environ: Mapping[str, str]) -> Backends:
     """Takes the instance lock and prepares the runtimes. The caller closes it."""
     home, lock = _take_lock(Home(Path(options.home)))
-    processes = ProcessRuntime(
-        home, lock.instance_id, environ=environ, on_stderr=_log_stderr
-    )
+    processes = ProcessRuntime(home, lock.instance_id, environ=environ, on_stderr=_log_stderr)
     docker: DockerEngine | None = None
     engine: Engine
     if options.static:

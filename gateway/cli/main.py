@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec import structs
+
 from gateway.cli.commands import ALIASES, COMMANDS, NOT_BUILT
 from gateway.cli.grammar import Parser, closest
 from gateway.cli.verbs import Invocation, Verb
@@ -27,6 +29,8 @@ INTERRUPTED: Final = 130
 
 _HELP: Final = frozenset({"-h", "--help", "help"})
 _VERSION: Final = frozenset({"-v", "--version"})
+_PLUGIN: Final = "docker-mcp"
+_METADATA: Final = "docker-cli-plugin-metadata"
 _NAME_COLUMN: Final = 12
 """Width of the names in the two overviews."""
 
@@ -35,15 +39,16 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     """Runs one command line and returns its exit status. Errors are printed, never raised."""
     words = tuple(sys.argv[1:] if argv is None else argv)
     surroundings = dict(os.environ if environ is None else environ)
+    invocation = Invocation(environ=surroundings, words=words, script=sys.argv[0])
     try:
-        status = _dispatch(Invocation(environ=surroundings, words=words, script=sys.argv[0]))
+        status = _dispatch(_as_plugin(invocation))
         sys.stdout.flush()
     except BrokenPipeError:
         _abandon_stdout()
         return DONE
     except SystemExit as stop:  # argparse, once it has printed a help
         return int(stop.code or DONE)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop of every error
+    except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001 - the last stop of every error
         return _report(error, debug=_wants_debug(words, surroundings))
     return status
 
@@ -78,6 +83,27 @@ def _dispatch(invocation: Invocation) -> int:
     if not words or first.startswith("-"):
         return _run_command("gateway", ("run", *words), invocation)
     return _run_command(_known_command(words, invocation), words[1:], invocation)
+
+
+def _as_plugin(invocation: Invocation) -> Invocation:
+    """The invocation as it is meant: the Docker CLI puts words of its own before ours.
+
+    Raises:
+        SystemExit: only the plugin's metadata was asked for, and has been printed.
+    """
+    if _PLUGIN not in Path(invocation.script).name and invocation.words[:1] != (_METADATA,):
+        return invocation
+    # lazy: the few who come through Docker's CLI need it
+    from gateway.cli import plugin  # noqa: PLC0415 - see above
+
+    if invocation.words[:1] == (plugin.METADATA_WORD,):
+        print(plugin.metadata())
+        raise SystemExit(DONE)
+    call = plugin.read_call(invocation.words, invocation.environ)
+    plugin.follow_docker(call.environ)
+    return structs.replace(
+        invocation, environ=call.environ, words=call.words, program=plugin.PROGRAM
+    )
 
 
 def _help(words: Sequence[str], invocation: Invocation) -> int:

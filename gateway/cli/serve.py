@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -48,9 +49,7 @@ async def run_gateway(
             return 0
 
 
-async def _serve_pipe(
-    gateway: Gateway, signals: AsyncIterator[int], *, announce: Announce
-) -> int:
+async def _serve_pipe(gateway: Gateway, signals: AsyncIterator[int], *, announce: Announce) -> int:
     """Serves the client that holds our stdin and stdout."""
     # lazy: the network transports do without it
     from gateway.transports.stdio import serve_stdio  # noqa: PLC0415 - see above
@@ -113,19 +112,15 @@ class _Network:
             program=self._program,
         )
 
-        async def listen(
-            task_status: trio.TaskStatus[tuple[tuple[str, int], ...]] = trio.TASK_STATUS_IGNORED,
-        ) -> None:
-            await serve_http(
-                app,
-                hosts=hosts,
-                port=options.port,
-                stop=self._stop,
-                tls_cert=options.tls_cert,
-                tls_key=options.tls_key,
-                task_status=task_status,
-            )
-
+        listen = partial(
+            serve_http,
+            app,
+            hosts=hosts,
+            port=options.port,
+            stop=self._stop,
+            tls_cert=options.tls_cert,
+            tls_key=options.tls_key,
+        )
         async with trio.open_nursery() as nursery:
             addresses = await nursery.start(listen)
             announce(_announcement(self._gateway, urls=self._urls(addresses), token=self._token))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -185,9 +184,8 @@ def _masked(value: Any, hidden: frozenset[str]) -> Any:
 
 def _known_lists(server: EnabledServer, home: Home) -> KnownLists | None:
     """What the server listed when it last ran as it is configured now, None where it never did."""
-    path = home.cache / "lists" / f"{server.list_key}.json"
     try:
-        lists = load_lists(path.read_bytes())
+        lists = load_lists(home.lists(server.list_key).read_bytes())
     except (OSError, GatewayError):
         return None
     return _names(lists)
@@ -202,15 +200,9 @@ def _names(lists: ServerLists) -> KnownLists:
     )
 
 
-def stderr_file(name: str, home: Home) -> Path:
-    """Where the end of a server's stderr is kept once it has stopped."""
-    safe = "".join(mark if mark.isalnum() or mark in "-_." else "_" for mark in name)
-    return home.cache / "stderr" / f"{safe.lstrip('.')}.txt"
-
-
 def _last_stderr(name: str, home: Home) -> str:
     try:
-        return stderr_file(name, home).read_text(encoding="utf-8", errors="replace")
+        return home.stderr(name).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 

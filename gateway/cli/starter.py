@@ -5,7 +5,6 @@ Must not start any server.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,10 +15,11 @@ import msgspec
 from gateway.catalog.model import ContainerLaunch, Snapshot
 from gateway.catalog.sources import starter_path
 from gateway.configuration import load_snapshot
-from gateway.errors import EngineUnreachable, ImageMissing
+from gateway.errors import EngineRefuses, EngineUnreachable, ImageMissing
 from gateway.options import GatewayOptions
 from gateway.runtimes.docker_api import DockerApi
-from gateway.runtimes.engine_endpoint import Endpoint, locate_engine
+from gateway.runtimes.engine_endpoint import locate_engine
+from gateway.runtimes.image_builds import build_image
 
 BASE_VARIABLE: Final = "MCPGW_STARTER_BASE"
 """Names another base image for the starter servers: for machines that reach no registry."""
@@ -29,37 +29,20 @@ def prepare_starter(options: GatewayOptions, environ: Mapping[str, str]) -> Gate
     """Sees to it that every starter server can run: as a container where possible, else, and said so, as a process.
 
     Raises:
-        EngineUnreachable: an engine is there and refuses this user.
+        EngineRefuses: an engine is there, and does not let this user in.
     """
     try:
-        endpoint = locate_engine(environ)
-        _refuse_closed_socket(endpoint)
-        api = DockerApi(endpoint)
+        api = DockerApi(locate_engine(environ))
         api.facts()
+    except EngineRefuses:
+        raise
     except EngineUnreachable as error:
-        if isinstance(error, _SocketRefused):
-            raise
         _say(f"{error}; until then the starter servers run as local processes")
         return _as_processes(options)
     try:
         return _with_images(options, environ, api)
     finally:
         api.close()
-
-
-class _SocketRefused(EngineUnreachable):
-    """The engine is there, but not for this user."""
-
-
-def _refuse_closed_socket(endpoint: Endpoint) -> None:
-    """An engine that is there but refuses us is a mistake to be mended, no reason for another way of running."""
-    if endpoint.kind != "unix" or not Path(endpoint.path).exists():
-        return
-    if not os.access(endpoint.path, os.R_OK | os.W_OK):
-        raise _SocketRefused(
-            f"the container engine at {endpoint.url} refuses this user: run "
-            "`sudo usermod -aG docker $USER`, then log in again"
-        )
 
 
 def _with_images(
@@ -94,7 +77,7 @@ def _build(api: DockerApi, image: str, folder: Path, environ: Mapping[str, str])
     _say(f"building {image} (once)")
     base = environ.get(BASE_VARIABLE)
     arguments = {"BASE": base} if base else {}
-    api.build(image, folder, arguments, lambda line: print(f"  {line}", file=sys.stderr))
+    build_image(api, image, folder, arguments, lambda line: print(f"  {line}", file=sys.stderr))
 
 
 def _as_processes(options: GatewayOptions) -> GatewayOptions:

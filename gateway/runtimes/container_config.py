@@ -106,7 +106,7 @@ def container_config(
     return config
 
 
-def further_networks(launch: ContainerLaunch, place: Place) -> Sequence[str]:
+def further_networks(launch: ContainerLaunch, place: Place) -> tuple[str, ...]:
     """Networks to connect after creation: engines before API 1.44 take only one at creation."""
     return () if launch.disable_network else place.networks[1:]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from gateway import limits
-from gateway.errors import EngineUnreachable, ImageMissing
+from gateway.errors import EngineRefuses, EngineUnreachable, ImageMissing
 from gateway.runtimes.container_config import (
     HOME_LABEL,
     INSTANCE_LABEL,
@@ -98,7 +98,9 @@ class DockerApi:
             ImageMissing: before anything was created.
         """
         with self._calling() as client:
-            created = client.create_container_from_config(config, name)
+            created = client.create_container_from_config(  # type: ignore[no-untyped-call] # so in its stubs
+                config, name
+            )
             identity = str(created["Id"])
             try:
                 for network in networks:
@@ -128,13 +130,14 @@ class DockerApi:
                 raise
             # "removal is already in progress": AutoRemove was faster.
             with self._calling() as client, _tolerating(_NOT_FOUND):
-                client.wait(identity, timeout=limits.REMOVE_TIMEOUT_S, condition="removed")
+                client.wait(identity, timeout=int(limits.REMOVE_TIMEOUT_S), condition="removed")
 
     def image_id(self, image: str) -> str | None:
         """The id of a local image, None where it is not there."""
         try:
             with self._calling() as client:
-                return str(client.inspect_image(image)["Id"])
+                found = client.inspect_image(image)  # type: ignore[no-untyped-call] # so in its stubs
+                return str(found["Id"])
         except (ImageMissing, Refused) as error:
             if isinstance(error, Refused) and error.status != _NOT_FOUND:
                 raise
@@ -156,30 +159,13 @@ class DockerApi:
             raise _not_pulled(image, error.reason) from error
 
     def build(
-        self,
-        image: str,
-        folder: Path,
-        arguments: Mapping[str, str],
-        report: Callable[[str], None],
-    ) -> None:
-        """Builds an image from a folder with a Dockerfile. `report` gets the engine's lines.
-
-        Raises:
-            ImageMissing: it could not be built; says why.
-        """
-        try:
-            with self._calling() as client:
-                events = client.build(
-                    path=str(folder), tag=image, buildargs=dict(arguments), rm=True, decode=True
-                )
-                for event in events:
-                    if "error" in event:
-                        raise Refused(0, str(event["error"]))
-                    if line := str(event.get("stream", "")).strip():
-                        report(line)
-        except (ImageMissing, Refused) as error:
-            reason = error.reason if isinstance(error, Refused) else str(error)
-            raise ImageMissing(f"image {image} could not be built ({reason.strip()})") from error
+        self, image: str, folder: Path, arguments: Mapping[str, str]
+    ) -> Iterator[Mapping[str, Any]]:
+        """Builds an image from a folder with a Dockerfile; gives the engine's events (see `image_builds`)."""
+        with self._calling() as client:
+            yield from client.build(
+                path=str(folder), tag=image, buildargs=dict(arguments), rm=True, decode=True
+            )
 
     def find(self, *, home_id: str = "", instance_id: str = "") -> list[Found]:
         """The containers with our labels, in any state; of one home or instance if given."""
@@ -268,7 +254,7 @@ def _connect(endpoint: Endpoint) -> APIClient:
     """A client that has agreed on the API's version with the engine."""
     from docker import APIClient, tls  # noqa: PLC0415 # lazy: as in `_calling`
 
-    options: dict[str, Any] = {"version": "auto", "timeout": limits.ENGINE_TIMEOUT_S}
+    options: dict[str, Any] = {"version": "auto", "timeout": int(limits.ENGINE_TIMEOUT_S)}
     if endpoint.kind == "ssh":
         return _connect_over_ssh(endpoint)
     if endpoint.tls is not None:
@@ -289,7 +275,9 @@ def _connect_over_ssh(endpoint: Endpoint) -> APIClient:
     command = ssh_command(endpoint)
 
     def client(version: str) -> APIClient:
-        made = APIClient(base_url=SSH_BASE_URL, version=version, timeout=limits.ENGINE_TIMEOUT_S)
+        made = APIClient(
+            base_url=SSH_BASE_URL, version=version, timeout=int(limits.ENGINE_TIMEOUT_S)
+        )
         made.mount(SSH_BASE_URL, ssh_adapter(command))
         # A proxy for the web is no way to an engine.
         made.trust_env = False
@@ -308,7 +296,7 @@ def _unreachable(endpoint: Endpoint, error: Exception) -> EngineUnreachable:
     where = f"the container engine at {endpoint.url}"
     number = _system_error(error)
     if number in {errno.EACCES, errno.EPERM}:
-        return EngineUnreachable(
+        return EngineRefuses(
             f"{where} refuses this user: run `sudo usermod -aG docker $USER`, then log in again"
         )
     if number in {errno.ENOENT, errno.ECONNREFUSED}:

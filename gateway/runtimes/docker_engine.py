@@ -6,7 +6,6 @@ creates or starts something runs to its end even when its caller is cancelled, a
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -38,8 +37,9 @@ from gateway.runtimes.image_pulls import ImagePulls, ignore_progress
 from gateway.runtimes.link_attach import AttachLink, AttachStream, attach
 from gateway.runtimes.self_container import own_container_names
 from gateway.runtimes.stderr_tail import LineSink, StderrTail, discard_line
+from gateway.telemetry.log import get_logger
 
-_log = logging.getLogger(__name__)
+_log = get_logger("runtimes")
 _T = TypeVar("_T")
 
 
@@ -110,7 +110,7 @@ class DockerEngine:
             if link is None:
                 with trio.move_on_after(limits.REMOVE_TIMEOUT_S, shield=True):
                     await discard(container, stream)
-        _log.debug("container_started", extra={"server": request.server, "container": link.name})
+        _log.debug("container_started", server=request.server, container=link.name)
         return link
 
     async def run(self, request: StartRequest) -> RunOutput:

@@ -33,7 +33,7 @@ def ssh_adapter(command: Sequence[str]) -> HTTPAdapter:
 
     class Adapter(HTTPAdapter):
         def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-            super().init_poolmanager(*args, **kwargs)  # type: ignore[no-untyped-call] # untyped there
+            super().init_poolmanager(*args, **kwargs)
             self.poolmanager.pool_classes_by_scheme = {"http": Pool}
 
     return Adapter()
@@ -49,7 +49,10 @@ class _SshConnection(HTTPConnection):
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                self.ssh_command, stdin=theirs, stdout=theirs, start_new_session=True
+                self.ssh_command,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                start_new_session=True,
             )
         ours.settimeout(limits.ENGINE_TIMEOUT_S)
         self.sock = ours

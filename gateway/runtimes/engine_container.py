@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -18,8 +17,9 @@ from gateway.runtimes.docker_api import DockerApi
 from gateway.runtimes.engine_endpoint import Endpoint
 from gateway.runtimes.engine_http import Refused, post
 from gateway.runtimes.link_attach import AttachStream
+from gateway.telemetry.log import get_logger
 
-_log = logging.getLogger(__name__)
+_log = get_logger("runtimes")
 
 ATTACH_SERVER: Final = "attach?stream=1&stdin=1&stdout=1&stderr=1"
 ATTACH_OUTPUT: Final = "attach?stream=1&stdout=1&stderr=1"
@@ -105,9 +105,7 @@ class EngineContainer:
         try:
             await self._call(partial(self._api.remove, self._identity))
         except BackendError as error:
-            _log.warning(
-                "container_not_removed", extra={"container": self._name, "error": str(error)}
-            )
+            _log.warning("container_not_removed", container=self._name, error=str(error))
             raise
 
     async def _call(self, call: Callable[[], None]) -> None:

@@ -62,7 +62,11 @@ class ImagePulls:
 
     async def _pull(self, image: str, progress: Callable[[PullProgress], None]) -> None:
         self._failures.pop(image, None)
-        report = partial(trio.from_thread.run_sync, _Throttled(progress))
+        throttled = _Throttled(progress)
+
+        def report(event: PullProgress) -> None:
+            trio.from_thread.run_sync(throttled, event)
+
         try:
             # An abandoned pull ends itself: its next report raises Cancelled in the thread.
             await trio.to_thread.run_sync(
@@ -76,7 +80,7 @@ class ImagePulls:
 
 
 class _Throttled:
-    """Lets progress through at a bearable pace; a new status always."""
+    """Lets progress through at a bearable pace; two a second."""
 
     def __init__(self, progress: Callable[[PullProgress], None]) -> None:
         self._progress = progress

@@ -70,22 +70,20 @@ class AttachStream:
         self.ended = False
 
     async def receive(self) -> tuple[bytes, bytes]:
-        """The next bytes of stdout and of stderr. Sets `ended` where there is nothing more to come."""
-        if self._first:
-            chunk, self._first = self._first, b""
-        else:
-            try:
-                chunk = bytes(await self._stream.receive_some(limits.READ_CHUNK_BYTES))
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                chunk = b""
-        if not chunk:
-            self.ended = True
-            return b"", b""
+        """The next bytes of stdout and of stderr. Sets `ended`, and closes, where there is nothing more to come."""
         try:
-            return self._demultiplexer.feed(chunk)
+            chunk = self._first or await self._stream.receive_some(limits.READ_CHUNK_BYTES)
+            self._first = b""
+            if chunk:
+                return self._demultiplexer.feed(bytes(chunk))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
         except BrokenStream as error:
-            self.ended = True
+            await self.aclose()
             return b"", f"mcpgw: the engine's stream is broken ({error})\n".encode()
+        # The engine keeps its reading side open: a writer would wait there for ever.
+        await self.aclose()
+        return b"", b""
 
     async def send_all(self, data: bytes) -> None:
         """Writes to stdin.

@@ -51,7 +51,9 @@ class StaticRuntime:
             StartFailed: always.
         """
         await trio.lowlevel.checkpoint()
-        raise StartFailed(f"the tools of {request.server} need an engine, which --static does without")
+        raise StartFailed(
+            f"the tools of {request.server} need an engine, which --static does without"
+        )
 
 
 class StaticLink:

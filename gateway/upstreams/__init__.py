@@ -1,27 +1,22 @@
-"""Message pipes to live servers, by what carries them. Over a runtime's link it is `upstreams.stdio.StdioPipe`."""
+"""Message pipes to live servers, by what carries them: a runtime's link, Streamable HTTP, HTTP+SSE.
+
+`open_remote` is the door to those over HTTP. Importing this package does not load httpx, and neither may a module that
+is imported at start.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, Protocol
+import importlib
+
+import trio
 
 from gateway.catalog.model import RemoteLaunch
 from gateway.ports import MessagePipe
-from gateway.upstreams.probe import ProbePipe
-from gateway.upstreams.sse import SsePipe
 
 
-class OpenPipe(Protocol):
-    """Makes a pipe; nothing is connected before it runs."""
-
-    def __call__(self, launch: RemoteLaunch, *, server: str) -> MessagePipe:
-        """The pipe to the server of that name."""
-
-
-UPSTREAMS: Final[Mapping[str, OpenPipe]] = {"streamable-http": ProbePipe, "sse": SsePipe}
-"""The kinds of remote server, by `transport` of their launch."""
-
-
-def open_remote(launch: RemoteLaunch, *, server: str) -> MessagePipe:
-    """The pipe to a remote server, in the transport that its launch names."""
-    return UPSTREAMS[launch.transport](launch, server=server)
+async def open_remote(launch: RemoteLaunch, *, server: str) -> MessagePipe:
+    """The pipe to a remote server, in the transport that its launch names. Nothing is connected before it runs."""
+    # lazy, and in a thread: httpx takes a fifth of a second to load, in which every client would wait.
+    remote = await trio.to_thread.run_sync(importlib.import_module, "gateway.upstreams.remote")
+    pipe: MessagePipe = remote.UPSTREAMS[launch.transport](launch, server=server)
+    return pipe

@@ -18,11 +18,16 @@ from gateway.errors import Gone, Overloaded
 from gateway.jsonrpc.codec import encode
 from gateway.jsonrpc.messages import Id, Message, Notification, Request
 
-INITIALIZED: Final = "notifications/initialized"
+_INITIALIZED: Final = "notifications/initialized"
 _CANCELLED: Final = "notifications/cancelled"
 
 Post = Callable[[Message, bytes], Awaitable[None]]
 """Posts a message, whose encoded form is given too, and sees to its answer. Handles all errors of our tree."""
+
+
+def is_initialized(message: Message) -> bool:
+    """Whether this is the notification after which both sides may speak freely."""
+    return isinstance(message, Notification) and message.method == _INITIALIZED
 
 
 class _Outgoing(msgspec.Struct, frozen=True):
@@ -115,7 +120,7 @@ class Posts:
         """Starts waiting messages in order, up to and including one that goes alone."""
         while self._nursery is not None and self._waiting and not self._alone:
             outgoing = self._waiting.popleft()
-            self._alone = _goes_alone(outgoing.message)
+            self._alone = is_initialized(outgoing.message)
             self._nursery.start_soon(self._deliver, outgoing)
 
     async def _deliver(self, outgoing: _Outgoing) -> None:
@@ -131,10 +136,6 @@ class Posts:
         match outgoing.message:
             case Request(id=number) if self._requests.get(number) is outgoing.scope:
                 del self._requests[number]
-            case message if _goes_alone(message):
+            case message if is_initialized(message):
                 self._alone = False
                 self._start_waiting()
-
-
-def _goes_alone(message: Message) -> bool:
-    return isinstance(message, Notification) and message.method == INITIALIZED

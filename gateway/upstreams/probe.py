@@ -71,6 +71,11 @@ class ProbePipe:
             await self._settled.wait()
             return await self._receive_older(declined)
 
+    async def kill(self) -> None:
+        """Has `aclose` of both take its leave at once; see `ports.MessagePipe`."""
+        await self._newer.kill()
+        await self._older.kill()
+
     async def aclose(self) -> None:
         """Closes both; see `ports.MessagePipe`."""
         await self._newer.aclose()

@@ -47,6 +47,9 @@ class SsePipe:
         # Ends `run`; `_ended` tells that it has.
         self._running = trio.CancelScope()
         self._ended: trio.Event | None = None
+        self._closed = False
+        # Bounds how long `aclose` waits for `run`; `kill` cuts it short.
+        self._leaving = trio.CancelScope(shield=True)
 
     def __repr__(self) -> str:
         """State and what waits, for logs and tests."""
@@ -86,11 +89,19 @@ class SsePipe:
 
     async def aclose(self) -> None:
         """Drops the stream and all connections; see `ports.MessagePipe`."""
-        self._end(f"the connection to {self._wire.who} was closed")
-        with trio.move_on_after(limits.REMOTE_CLOSE_S, shield=True):
-            if self._ended is not None:
-                await self._ended.wait()
+        if not self._closed:
+            self._closed = True
+            self._end(f"the connection to {self._wire.who} was closed")
+            self._leaving.deadline = trio.current_time() + limits.REMOTE_CLOSE_S
+            with self._leaving:
+                if self._ended is not None:
+                    await self._ended.wait()
         await self._wire.aclose()
+
+    async def kill(self) -> None:
+        """Closes without patience; see `ports.MessagePipe`."""
+        self._leaving.cancel()
+        await self.aclose()
 
     async def _converse(self, reply: Reply) -> None:
         """Learns the endpoint, then posts what is sent and passes on what comes.

@@ -101,6 +101,12 @@ class StdioPipe:
             return self._arrived.popleft()
         raise Gone(await self._obituary())
 
+    async def kill(self) -> None:
+        """Ends the server without grace; see `ports.MessagePipe`."""
+        self._stop_sending(f"server {self._server!r} ({self.name}) was stopped")
+        self._running.cancel()
+        await self._link.kill()
+
     async def aclose(self) -> None:
         """Stops writing and stops the server; see `ports.MessagePipe`."""
         self._stop_sending(f"server {self._server!r} ({self.name}) was stopped")

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import httpx
 import trio
 
 from gateway import limits
@@ -19,9 +20,6 @@ from gateway.catalog.model import RemoteLaunch
 from gateway.errors import Gone, ProtocolFault, Unavailable, UpstreamError
 from gateway.upstreams.addresses import origin, shown, within
 from gateway.upstreams.refusals import Asked
-
-if TYPE_CHECKING:
-    import httpx
 
 _REDIRECTS: Final = {301, 302, 307, 308}
 """303 is left out: it asks for a GET, and no endpoint of MCP answers a POST so."""
@@ -66,8 +64,6 @@ class Reply:
         Raises:
             Broken: the connection broke before the end.
         """
-        import httpx  # noqa: PLC0415 - lazy: loaded by `Wire.open` in a thread
-
         try:
             return await anext(self._chunks, b"")
         except (httpx.HTTPError, httpx.StreamError) as error:
@@ -93,8 +89,6 @@ class Reply:
 
     async def aclose(self) -> None:
         """Gives the connection back, or drops it where the body was not read to its end."""
-        import httpx  # noqa: PLC0415 - lazy: loaded by `Wire.open` in a thread
-
         # httpx reads through nested async generators. Only an exception from the innermost await unwinds them in order; a
         # cancellation is one. Left alone, each would be finalized by the garbage collector, with a warning.
         with trio.CancelScope() as scope:
@@ -105,6 +99,24 @@ class Reply:
             except (httpx.HTTPError, httpx.StreamError):
                 pass
         await self._response.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    """A request's body: one piece, once.
+
+    httpx's own is an async generator: cancelled while it is written, it is left to the garbage collector, with a warning.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._left = [content]
+
+    def __aiter__(self) -> _Body:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
 
 
 class Wire:
@@ -131,7 +143,7 @@ class Wire:
         if origin(self._url) is None:
             raise Unavailable(f"{self.who} has no http or https url: correct the url of its entry")
         headers = self._checked_headers()
-        # In a thread: importing httpx and reading the certificates takes a quarter of a second, in which every client would wait.
+        # In a thread: reading the certificates takes a tenth of a second, in which every client would wait.
         try:
             self._client = await trio.to_thread.run_sync(_make_client, headers)
         except (ValueError, ImportError, OSError) as error:
@@ -196,10 +208,6 @@ class Wire:
     async def _send(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None
     ) -> httpx.Response:
-        import httpx  # noqa: PLC0415 - lazy: loaded by `open` in a thread
-
-        from gateway.upstreams.request_body import Body  # noqa: PLC0415 - lazy: the same
-
         if self._client is None:
             raise Gone(f"{self.who} is closed")
         try:
@@ -207,7 +215,7 @@ class Wire:
                 method, url, headers=dict(headers), content=content
             )
             if content is not None:
-                request.stream = Body(content)
+                request.stream = _Body(content)
             return await self._client.send(request, stream=True)
         except httpx.ConnectTimeout as error:
             raise Unavailable(
@@ -239,8 +247,6 @@ class Wire:
 
 def _make_client(headers: list[tuple[bytes, bytes]]) -> httpx.AsyncClient:
     """The client of one server: its own pool of connections and cookies (load balancers keep sessions in place by these)."""
-    import httpx  # noqa: PLC0415 - lazy: a third of a second at start for those who have no remote server
-
     return httpx.AsyncClient(
         headers=headers,
         timeout=httpx.Timeout(None, connect=limits.CONNECT_TIMEOUT_S),

@@ -84,7 +84,7 @@ async def probed_http() -> AsyncIterator[Setup]:
     """Streamable HTTP, as `open_remote` finds out."""
     async with over_http() as setup:
         address = setup.pipe.name
-        yield Setup(open_remote(launch(address), server="fake"), setup.brain, setup.end)
+        yield Setup(await open_remote(launch(address), server="fake"), setup.brain, setup.end)
 
 
 @asynccontextmanager
@@ -92,7 +92,7 @@ async def probed_sse() -> AsyncIterator[Setup]:
     """HTTP+SSE, as `open_remote` finds out."""
     async with over_sse() as setup:
         address = setup.pipe.name
-        yield Setup(open_remote(launch(address), server="fake"), setup.brain, setup.end)
+        yield Setup(await open_remote(launch(address), server="fake"), setup.brain, setup.end)
 
 
 SETUPS = [over_link, over_http, over_sse, probed_http, probed_sse]
@@ -237,6 +237,17 @@ async def test_a_closed_pipe_neither_sends_nor_receives(setup: Setup) -> None:
         await setup.pipe.aclose()
     with pytest.raises(Gone):
         setup.pipe.send(echo(1))
+
+
+async def test_a_killed_pipe_is_closed_at_once(setup: Setup) -> None:
+    """Without patience, and whatever is in flight."""
+    setup.pipe.send(Request(1, "hang"))
+    await trio.testing.wait_all_tasks_blocked()
+    await setup.pipe.kill()
+    with pytest.raises(Gone):
+        await setup.pipe.receive()
+    with pytest.raises(Gone):
+        setup.pipe.send(echo(2))
 
 
 async def test_closing_ends_run(fresh: Setup) -> None:

@@ -62,6 +62,10 @@ class MemoryLink:
         self.stdout.close()
         await trio.lowlevel.checkpoint()
 
+    async def kill(self) -> None:
+        """The same, at once."""
+        await self.aclose()
+
     def die(self, status: int, stderr: str = "") -> None:
         """The server ends by itself."""
         self.status, self.stderr = status, stderr

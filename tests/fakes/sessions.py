@@ -7,6 +7,7 @@ The transports are tested against these. Methods a client may call: `initialize`
 from __future__ import annotations
 
 import msgspec
+import trio
 
 from gateway.errors import Overloaded, UnknownMethod
 from gateway.jsonrpc.codec import encode, failure
@@ -33,6 +34,9 @@ class FakeSession:
         self.waiting: list[tuple[Request, Outlet]] = []
         self.attached: Outlet | None = None
         self.closed = False
+        self.was_closed = trio.Event()
+        self.was_detached = trio.Event()
+        self.has_waiting = trio.Event()
 
     def receive(self, message: Message, outlet: Outlet) -> None:
         """Answers at once, but for `later`."""
@@ -51,9 +55,9 @@ class FakeSession:
                 outlet.finish(encode(Result(message.id, _EMPTY)))
             case "ask":
                 outlet.send(encode(Request(f"ask-{message.id}", "roots/list")))
-                self.waiting.append((message, outlet))
+                self._wait(message, outlet)
             case "later":
-                self.waiting.append((message, outlet))
+                self._wait(message, outlet)
             case unknown:
                 error = UnknownMethod(f"there is no method {unknown!r}")
                 outlet.finish(encode(failure(error, message.id)))
@@ -78,16 +82,22 @@ class FakeSession:
         """Forgets the outlet if it is the attached one."""
         if self.attached is outlet:
             self.attached = None
+            self.was_detached.set()
 
     def close(self) -> None:
         """Ends every exchange, then the stream."""
         self.closed = True
+        self.was_closed.set()
         for _, outlet in self.waiting:
             outlet.finish(None)
         self.waiting.clear()
         if self.attached is not None:
             self.attached.finish(None)
             self.attached = None
+
+    def _wait(self, request: Request, outlet: Outlet) -> None:
+        self.waiting.append((request, outlet))
+        self.has_waiting.set()
 
     def _initialize(self, request: Request, outlet: Outlet) -> None:
         try:

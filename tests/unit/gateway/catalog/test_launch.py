@@ -168,7 +168,7 @@ def test_process_runs_in_its_catalogs_folder() -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "fallback", "kind"),
+    ("in_reach", "fallback", "kind"),
     [
         (None, True, ContainerLaunch),
         (True, True, ContainerLaunch),
@@ -177,10 +177,10 @@ def test_process_runs_in_its_catalogs_folder() -> None:
     ],
 )
 def test_entry_with_both_forms_falls_back_only_when_asked(
-    *, engine: bool | None, fallback: bool, kind: type
+    *, in_reach: bool | None, fallback: bool, kind: type
 ) -> None:
     """Never silently, and never while an engine may answer."""
-    launch = launched(BOTH, {"m": "x"}, engine_in_reach=engine, local_fallback=fallback).launch
+    launch = launched(BOTH, {"m": "x"}, engine_in_reach=in_reach, local_fallback=fallback).launch
     assert isinstance(launch, kind)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.catalog.sources import STARTER
 from gateway.cli.flags import define_run, read_run
 from gateway.cli.grammar import Parser
 from gateway.cli.verbs import Invocation
@@ -147,9 +148,8 @@ def test_docker_spelling_of_prefixes() -> None:
 
 def test_starter_means_its_catalog_and_all_its_servers() -> None:
     """`--starter` serves the built-in catalog whole, as processes where there is no engine."""
-    pytest.importorskip("catalogs")
     found = options("--starter")
-    assert [Path(name).name for name in found.catalogs] == ["starter.yaml"]
+    assert found.catalogs == (STARTER,)
     assert (found.enable_all_servers, found.local_fallback) == (True, True)
 
 

@@ -16,13 +16,13 @@ from tests.fakes.mcp_server import McpOverHttp, McpOverSse
 from tests.unit.gateway.upstreams.running import call, running
 
 
-def test_the_launch_names_the_kind() -> None:
+async def test_the_launch_names_the_kind() -> None:
     """`sse` is taken at its word; `streamable-http` is probed."""
     url = "https://mcp.example/sse"
     sse = RemoteLaunch(url=url, transport="sse")
-    assert isinstance(open_remote(sse, server="x"), SsePipe)
+    assert isinstance(await open_remote(sse, server="x"), SsePipe)
     newer = RemoteLaunch(url=url, transport="streamable-http")
-    assert isinstance(open_remote(newer, server="x"), ProbePipe)
+    assert isinstance(await open_remote(newer, server="x"), ProbePipe)
 
 
 async def test_streamable_http_is_used_where_it_is_spoken() -> None:
