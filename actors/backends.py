@@ -12,15 +12,6 @@ from pathlib import Path
 from typing import Protocol
 
 import trio
-from gateway.runtimes.ownership import (
-    InstanceLock,
-    dead_instances,
-    drop_stale_locks,
-    reap,
-    remove_instance,
-)
-from gateway.runtimes.process import ProcessRuntime
-from gateway.runtimes.process_records import sweep_processes
 
 from gateway import limits
 from gateway.errors import BackendError, EngineRefuses, EngineUnreachable
@@ -31,6 +22,15 @@ from gateway.runtimes.container_config import Owner
 from gateway.runtimes.docker_api import PullProgress
 from gateway.runtimes.docker_engine import DockerEngine
 from gateway.runtimes.engine_endpoint import locate_engine
+from gateway.runtimes.ownership import (
+    InstanceLock,
+    dead_instances,
+    drop_stale_locks,
+    reap,
+    remove_instance,
+)
+from gateway.runtimes.process import ProcessRuntime
+from gateway.runtimes.process_records import sweep_processes
 from gateway.runtimes.static import StaticRuntime
 from gateway.telemetry.log import get_logger
 

@@ -116,6 +116,15 @@ class Container(Listener):
             return "busy"
         return "warm" if self.owner is None else "idle"
 
+    @property
+    def name(self) -> str:
+        """What a person would look for, "" before it is started."""
+        return self._pipe.name if self._pipe is not None else ""
+
+    def stderr_tail(self) -> str:
+        """The last of what it wrote on its stderr."""
+        return self._pipe.stderr_tail() if self._pipe is not None else ""
+
     def slot(self) -> Slot:
         """What the pool's decisions need to know."""
         return Slot(

@@ -49,6 +49,9 @@ class Reports(Protocol):
     def notified(self, owner: str, server: str, notification: Notification) -> None:
         """A server's notification that belongs to no call."""
 
+    def last_words(self, server: str, stderr: str) -> None:
+        """A server has ended; this is the end of its stderr."""
+
 
 class PoolState(msgspec.Struct, frozen=True):
     """A pool for people: `containers` are `(name, state, owner, calls in flight, age in seconds)`."""
@@ -58,7 +61,6 @@ class PoolState(msgspec.Struct, frozen=True):
     waiting: int
     failures: int
     last_error: str
-    last_stderr: str
 
 
 Mail = Literal["look"]
@@ -111,7 +113,6 @@ class ContainerPool:
         self._failures = 0
         self._paused_until = -math.inf
         self._last_error: GatewayError | None = None
-        self._last_stderr = ""
         self._wake_at = math.inf
         self._closing = False
         self._quiet = trio.Event()
@@ -248,8 +249,8 @@ class ContainerPool:
         owner = container.owner
         if owner is not None and self._by_owner.get(owner) is container:
             del self._by_owner[owner]
-        if container.upstream is not None:
-            self._last_stderr = container.upstream.pipe.stderr_tail() or self._last_stderr
+        if stderr := container.stderr_tail():
+            self._reports.last_words(self.server.name, stderr)
         if owner is not None:
             self._reports.changed_for(owner, self.server.name, None)
         if self._closing:
@@ -372,7 +373,7 @@ class ContainerPool:
             server=self.server.name,
             containers=tuple(
                 (
-                    item.upstream.pipe.name if item.upstream else "",
+                    item.name,
                     item.state,
                     item.owner,
                     item.inflight,
@@ -383,7 +384,6 @@ class ContainerPool:
             waiting=self._queued(),
             failures=self._failures,
             last_error=str(self._last_error or ""),
-            last_stderr=self._stderr(),
         )
 
     def _act(self, nursery: trio.Nursery) -> None:
@@ -479,10 +479,3 @@ class ContainerPool:
     def _queued(self) -> int:
         """Calls that wait for a container."""
         return sum(len(queue) for queue in self._waiting.values())
-
-    def _stderr(self) -> str:
-        """The newest stderr there is."""
-        for container in reversed(self._containers.values()):
-            if container.upstream is not None and (tail := container.upstream.pipe.stderr_tail()):
-                return tail
-        return self._last_stderr

@@ -7,7 +7,6 @@ changed, and each session compares with what its client has seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Protocol
 
 import trio
@@ -15,7 +14,7 @@ import trio
 from gateway import limits
 from gateway.catalog.model import EnabledServer
 from gateway.errors import GatewayError
-from gateway.home import write_atomic
+from gateway.home import Home, write_atomic
 from gateway.mcp.listing import ServerLists, dump_lists, load_lists
 from gateway.options import NameMode
 from gateway.routing import Directory, Offering, build_directory
@@ -35,13 +34,13 @@ class Listings:
     """The lists of all servers, and the directory made of them.
 
     Args:
-        cache: folder of the list files; one per `EnabledServer.list_key`.
+        home: where the lists are kept, one file per `EnabledServer.list_key`.
         names: how colliding names are told apart.
         changed: told after each change, a few at once.
     """
 
-    def __init__(self, cache: Path, *, names: NameMode, changed: Callable[[], None]) -> None:
-        self._cache = cache
+    def __init__(self, home: Home, *, names: NameMode, changed: Callable[[], None]) -> None:
+        self._home = home
         self._names = names
         self._changed = changed
         self._servers: dict[str, EnabledServer] = {}
@@ -53,6 +52,7 @@ class Listings:
         self._complete = trio.Event()
         self._dirty = trio.Event()
         self._unsaved: set[str] = set()
+        self._to_save = trio.Event()
         self._directory: Directory | None = None
 
     def __repr__(self) -> str:
@@ -102,6 +102,7 @@ class Listings:
         if self._known.get(server) != lists:
             self._known[server] = lists
             self._unsaved.add(server)
+            self._to_save.set()
             self._touch()
         self._arrived()
 
@@ -131,39 +132,42 @@ class Listings:
         self._arrived()
 
     async def run(self) -> None:
-        """Saves what was learned and tells of changes, until cancelled."""
-        while True:
-            await self._dirty.wait()
-            await trio.sleep(limits.LIST_COALESCE_S)
-            self._dirty = trio.Event()
-            self._changed()
-            await self._save()
+        """Tells of changes and saves what was learned, until cancelled. A slow disk holds up no news."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._save_forever)
+            while True:
+                await self._dirty.wait()
+                await trio.sleep(limits.LIST_COALESCE_S)
+                self._dirty = trio.Event()
+                self._changed()
 
     def _recall(self, server: EnabledServer) -> None:
         """Reads a server's lists from the cache. What is stale or unreadable is as good as nothing."""
         try:
-            self._known[server.name] = load_lists(self._file(server).read_bytes())
+            self._known[server.name] = load_lists(self._home.lists(server.list_key).read_bytes())
         except FileNotFoundError:
             self._known.pop(server.name, None)
         except (OSError, GatewayError) as error:
             log.warning("list_cache_unreadable", server=server.name, reason=str(error))
             self._known.pop(server.name, None)
 
+    async def _save_forever(self) -> None:
+        """Writes the lists that are not in the cache yet, whenever there are any."""
+        while True:
+            await self._to_save.wait()
+            self._to_save = trio.Event()
+            await self._save()
+
     async def _save(self) -> None:
-        """Writes the lists that are not in the cache yet. A full or read-only disk costs only the cache."""
+        """Writes what waits. A full or read-only disk costs only the cache."""
         unsaved, self._unsaved = self._unsaved, set()
         for name in unsaved & self._known.keys() & self._servers.keys():
             content = dump_lists(self._known[name])
             try:
-                await trio.to_thread.run_sync(
-                    write_atomic, self._file(self._servers[name]), content
-                )
+                path = self._home.lists(self._servers[name].list_key)
+                await trio.to_thread.run_sync(write_atomic, path, content)
             except OSError as error:
                 log.warning("list_cache_unwritable", server=name, reason=str(error))
-
-    def _file(self, server: EnabledServer) -> Path:
-        """The cache file of a server as it is configured now."""
-        return self._cache / "lists" / f"{server.list_key}.json"
 
     def _ask_missing(self) -> None:
         """Asks the pools of unknown servers, once each until they answer."""

@@ -125,8 +125,8 @@ class Session:
         self.is_closed = False
         self._house = house
         self._calls: dict[Id, Call] = {}
-        self._pending: dict[Id, trio.CancelScope] = {}
-        """Requests that wait for unknown lists."""
+        self._pending: dict[Id, tuple[str, trio.CancelScope]] = {}
+        """Requests that wait for unknown lists: their method, and how to end the wait."""
         self._outlets: list[Outlet] = []
         """Where messages without a request go; the newest is last."""
         self._initialized = False
@@ -186,7 +186,7 @@ class Session:
         if self.is_closed:
             return
         self.is_closed = True
-        for scope in list(self._pending.values()):
+        for _, scope in list(self._pending.values()):
             scope.cancel()
         for call in list(self._calls.values()):
             call.withdraw("session ended")
@@ -378,7 +378,7 @@ class Session:
     def _later(self, request: Request, outlet: Outlet, act: Callable[[], None]) -> None:
         """Acts once all lists are known, or cannot be waited for any longer."""
         scope = trio.CancelScope()
-        self._pending[request.id] = scope
+        self._pending[request.id] = (request.method, scope)
 
         async def wait_and_act() -> None:
             with scope, trio.move_on_after(limits.UNCACHED_LIST_WAIT_S):
@@ -421,8 +421,8 @@ class Session:
         """The client no longer wants an answer."""
         if (call := self._calls.get(request_id)) is not None:
             call.withdraw("cancelled by the client")
-        elif (scope := self._pending.get(request_id)) is not None:
-            scope.cancel()
+        elif (pending := self._pending.get(request_id)) is not None:
+            pending[1].cancel()
 
     def lists_changed(self) -> None:
         """Tells the client which lists are no longer as it was shown them, once each."""
@@ -430,9 +430,11 @@ class Session:
             return
         directory = self._directory()
         notices = []
-        for kind in KINDS:
+        # A list that is being waited for will be shown as it is then.
+        awaited = {method for method, _ in self._pending.values()}
+        for kind, row in KINDS.items():
             fingerprint = directory.fingerprint(kind)
-            if self._shown.get(kind) != fingerprint:
+            if self._shown.get(kind) != fingerprint and row.method not in awaited:
                 self._shown[kind] = fingerprint
                 notices.append(CHANGE_NOTICES[kind])
         for notice in dict.fromkeys(notices):

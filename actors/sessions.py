@@ -13,6 +13,7 @@ import trio
 
 from actors.container_pool import Reports
 from actors.kit.guard import guard
+from actors.last_words import LastWords
 from actors.listings import Listings
 from actors.session import Door, Session
 from gateway import limits
@@ -33,13 +34,20 @@ class SessionRegistry(Reports):
     Args:
         listings: what all servers offer.
         doors: the servers by name; read at each use, so a reload is seen at once.
+        words: keeps what servers wrote on their stderr.
         log_calls: whether each call is logged.
     """
 
     def __init__(
-        self, listings: Listings, doors: Callable[[], Mapping[str, Door]], *, log_calls: bool
+        self,
+        listings: Listings,
+        doors: Callable[[], Mapping[str, Door]],
+        *,
+        words: LastWords,
+        log_calls: bool,
     ) -> None:
         self.listings = listings
+        self._words = words
         self.log_calls = log_calls
         self.draining = False
         self._doors = doors
@@ -122,6 +130,10 @@ class SessionRegistry(Reports):
         """A server's notification without a call goes to the session that owns the container, if one does."""
         if (session := self._session_of(owner)) is not None:
             session.notified(notification)
+
+    def last_words(self, server: str, stderr: str) -> None:
+        """A server has ended; this is the end of its stderr."""
+        self._words.keep(server, stderr)
 
     def _session_of(self, owner: str) -> Session | None:
         """The session that an owner names, None for other kinds of owner."""

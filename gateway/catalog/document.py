@@ -6,6 +6,7 @@ cost, and keeps the text of unquoted scalars: `value: 1.10` is a version to whoe
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, Final
@@ -20,9 +21,13 @@ _TRUE: Final = frozenset({"true", "True", "TRUE"})
 _FALSE: Final = frozenset({"false", "False", "FALSE"})
 _INT: Final = re.compile(r"[-+]?[0-9]{1,4000}")
 _RADIX: Final = re.compile(r"0o[0-7]{1,1000}|0x[0-9a-fA-F]{1,1000}")
-_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_FLOAT: Final = re.compile(
+    r"[-+]?(\.[0-9]{1,400}|[0-9]{1,400}(\.[0-9]{0,400})?)([eE][-+]?[0-9]{1,9})?"
+)
 _JSON_KEY: Final = re.compile(r'("(?:[^"\\\n]|\\.)*")\s*:\s*\{')
 _MERGE: Final = "<<"
+_LINE_SEPARATORS: Final = frozenset("\x85\u2028\u2029")
+_WIDE: Final = 4096  # columns: texts are not folded
 
 
 class DocumentError(CatalogError):
@@ -95,7 +100,9 @@ def write_document(value: object) -> bytes:
     """Plain JSON types as YAML text."""
     import yaml  # noqa: PLC0415 - lazy: a start whose catalogs are cached never needs it
 
-    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=4096)
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=_WIDE)
+    if _LINE_SEPARATORS & set(text):  # PyYAML writes them bare and reads them as line ends
+        text = yaml.safe_dump(value, sort_keys=False, allow_unicode=False, width=_WIDE)
     return text.encode()
 
 
@@ -109,7 +116,8 @@ def _scalar(text: str) -> str | int | float | bool | None:
         return int(text)
     if _RADIX.fullmatch(text):
         return int(text, 0)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    number = float(text) if _FLOAT.fullmatch(text) else math.inf
+    return number if math.isfinite(number) else text
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------
@@ -258,17 +266,17 @@ class _Builder:
         elif parent.key is None:
             if not isinstance(value, str):
                 raise DocumentError(self._source, line, "has a key that is not text")
-            parent.key, parent.line = str(value), line
+            parent.key, parent.line = value, line
         else:
             key, parent.key = parent.key, None
             self._put(parent.value, key, value, parent.line)
 
     def _put(self, table: Table, key: str, value: object, line: int) -> None:
         """Adds a pair; the merge key adds the pairs of its tables, which own keys override."""
-        if key != _MERGE:
+        if key != _MERGE or not isinstance(key, Plain):
             if key in table and key not in table.lines:
                 del table[key]  # it came from a merge
-            table.put(key, value, line)
+            table.put(str(key), value, line)
             return
         for merged in value if isinstance(value, list) else [value]:
             if not isinstance(merged, dict):

@@ -1,4 +1,4 @@
-"""The checks of `doctor`: each looks at one thing, changes nothing, and says how to mend it."""
+"""The checks of `doctor`: each looks at one thing, mends nothing, and says how to mend it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from gateway.catalog.model import ContainerLaunch, PociLaunch, Snapshot
+from gateway.catalog.sources import starter_path
 from gateway.cli.rows import place
 from gateway.cli.secret import declared_secrets, wanted_entries
 from gateway.cli.verbs import Invocation
@@ -201,7 +202,7 @@ def _configured(invocation: Invocation, engine: _Engine) -> Iterator[Finding]:
         return
     yield _catalogs(snapshot)
     yield _secrets(invocation, snapshot)
-    yield _images(snapshot, engine)
+    yield _images(invocation, snapshot, engine)
 
 
 def _catalogs(snapshot: Snapshot) -> Finding:
@@ -236,9 +237,9 @@ def _secrets(invocation: Invocation, snapshot: Snapshot) -> Finding:
     return Finding("secrets", ok=True, text="every secret that a server asks for is there")
 
 
-def _images(snapshot: Snapshot, engine: _Engine) -> Finding:
+def _images(invocation: Invocation, snapshot: Snapshot, engine: _Engine) -> Finding:
     """Whether the images of the enabled servers are there; others are pulled at the first call, which takes time."""
-    images = _images_of(snapshot)
+    images = _images_of(snapshot, invocation.name)
     if not images:
         return Finding("images", ok=True, text="no enabled server runs as a container")
     if engine.api is None:
@@ -250,28 +251,27 @@ def _images(snapshot: Snapshot, engine: _Engine) -> Finding:
         )
     missing = [image for image in images if engine.api.image_id(image) is None]
     if missing:
-        fix = "; ".join(f"docker pull {image}" for image in missing[:_SHOWN])
-        return Finding(
-            "images",
-            ok=False,
-            text=f"not here yet: {_some(missing)}",
-            fix=f"{fix} (--starter builds those of the starter catalog)",
-        )
+        fixes = [images[image] for image in missing]
+        fix = "; ".join(list(dict.fromkeys(fixes))[:_SHOWN])
+        return Finding("images", ok=False, text=f"not here yet: {_some(missing)}", fix=fix)
     return Finding("images", ok=True, text=f"all {len(images)} are here")
 
 
-def _images_of(snapshot: Snapshot) -> tuple[str, ...]:
-    """The images of all enabled servers, each once."""
-    images: dict[str, None] = {}
+def _images_of(snapshot: Snapshot, program: str) -> dict[str, str]:
+    """The images of all enabled servers, each with the command that brings it."""
+    own = str(starter_path())
+    images: dict[str, str] = {}
     for server in snapshot.servers.values():
         match server.launch:
+            case ContainerLaunch(image=image) if server.entry.origin.source == own:
+                images[image] = f"`{program} gateway run --starter` builds it at its start"
             case ContainerLaunch(image=image):
-                images[image] = None
+                images[image] = f"docker pull {image}"
             case PociLaunch(tools=tools):
-                images.update((tool.image, None) for tool in tools)
+                images.update((tool.image, f"docker pull {tool.image}") for tool in tools)
             case _:
                 pass
-    return tuple(images)
+    return images
 
 
 def _token(invocation: Invocation) -> Finding:

@@ -42,12 +42,7 @@ def set_up_logs(
     if shape not in {"", "console", "json"}:
         raise OptionError(f"LOG_FORMAT must be console or json, not {shape!r}")
     level = "debug" if options.debug else _LEVELS.get(named, default)
-    try:
-        configure(level, json=shape == "json", log_file=options.log_file)
-    except OSError as error:
-        raise OptionError(
-            f"--log: {options.log_file} cannot be opened: {error.strerror}"
-        ) from error
+    configure(level, json=shape == "json", log_file=options.log_file)
 
 
 def _run(arguments: Namespace, invocation: Invocation) -> int:

@@ -8,7 +8,6 @@ Source: docker/cli, cli-plugins/manager/metadata.go and cli-plugins/socket/socke
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -16,6 +15,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Final, NamedTuple
+
+import msgspec
 
 from gateway import __version__
 from gateway.errors import OptionError
@@ -62,14 +63,13 @@ def is_plugin(script: str) -> bool:
 
 def metadata() -> str:
     """The answer to `METADATA_WORD`, one JSON object."""
-    return json.dumps(
-        {
-            "SchemaVersion": "0.1.0",
-            "Vendor": "mcpgw",
-            "Version": __version__,
-            "ShortDescription": "One connection to many MCP servers, each run as a container on demand",
-        }
-    )
+    facts = {
+        "SchemaVersion": "0.1.0",
+        "Vendor": "mcpgw",
+        "Version": __version__,
+        "ShortDescription": "One connection to many MCP servers, each run as a container on demand",
+    }
+    return msgspec.json.encode(facts).decode()
 
 
 def read_call(arguments: Sequence[str], environ: Mapping[str, str]) -> PluginCall:
@@ -115,6 +115,8 @@ def _terminate_after(address: str) -> None:
             connection.connect(address.replace("@", "\0", 1) if address[0] == "@" else address)
             while connection.recv(1):
                 pass
+        except ConnectionRefusedError:
+            pass  # it was told to stop before we were up
         except OSError:
-            return  # a Docker CLI that closed it already, or holds none: then signals reach us as usual
+            return  # no socket of that kind: signals reach us as usual
     os.kill(os.getpid(), signal.SIGTERM)

@@ -126,7 +126,7 @@ VERBS: Final = (
             "time --image mcp/time",
             "files --image mcp/filesystem --command /data --volume /home/me/docs:/data",
             "web --process 'npx -y @modelcontextprotocol/server-everything'",
-            "docs --url https://mcp.example.com/mcp --header 'Authorization=Bearer ${TOKEN}' --secret docs.token:TOKEN",
+            "docs --url https://x.example/mcp --header 'Authorization=Bearer ${TOKEN}' --secret docs:TOKEN",
         ),
         notes=f"The entry is written to catalogs/{CUSTOM} in the home, where further fields can be added.\n",
     ),

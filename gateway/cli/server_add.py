@@ -195,6 +195,8 @@ def _entry(arguments: Namespace, form: str) -> dict[str, Any]:
             )
             entry["process"] = {"command": command, "cwd": cwd}
         case _:
+            if not arguments.url.startswith(("http://", "https://")):
+                raise OptionError(f"--url: must be an http or https URL, not {arguments.url!r}")
             entry["type"] = "remote"
             entry["remote"] = {
                 "url": arguments.url,

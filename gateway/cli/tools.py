@@ -122,6 +122,11 @@ def _with_client(
 
     options = read_selection(_with_gateway_flags(arguments), invocation)
     set_up_logs(options, invocation.environ, default="warning")
+    if options.local_fallback:
+        # lazy: it looks at the engine, which nobody else does before the first call
+        from gateway.cli.starter import prepare_starter  # noqa: PLC0415 - see above
+
+        options = prepare_starter(options, invocation.environ)
 
     async def run() -> _T:
         async with open_gateway(options, invocation.environ) as gateway:

@@ -6,19 +6,18 @@ Each reader raises `ArgumentTypeError` with the end of a sentence that begins wi
 from __future__ import annotations
 
 import csv
-import math
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
+
+from gateway.errors import CatalogError
 
 _TRUE: Final = frozenset({"1", "t", "true", "y", "yes", "on"})
 _FALSE: Final = frozenset({"0", "f", "false", "n", "no", "off", ""})
 _HIGHEST_PORT: Final = 65535
 _SECONDS: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
-_UNITS: Final[Mapping[str, int]] = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?")
 
 
 def truth(text: str) -> bool:
@@ -61,19 +60,22 @@ def duration(text: str) -> float:
 
 
 def cpus(text: str) -> float:
-    """Reads a number of processors, more than 0."""
-    try:
-        cpus = float(text)
-    except ValueError:
-        cpus = math.nan
-    if not 0 < cpus < math.inf:
-        raise ArgumentTypeError(f"must be a number of processors like 0.5 or 2, not {text!r}")
-    return cpus
+    """Reads a number of processors, as catalogs write it."""
+    return _as_in_catalogs("parse_cpus", text)
 
 
 def memory(text: str) -> int:
-    """Reads bytes: `512M`, `2Gb`, `1.5GiB`, `1073741824`: units are powers of 1024, as Docker reads them."""
-    found = _SIZE.fullmatch(text.strip().lower())
-    if found is None or not (size := int(float(found[1]) * _UNITS[found[2]])):
-        raise ArgumentTypeError(f"must be a size like 512M or 2Gb, not {text!r}")
-    return size
+    """Reads an amount of memory in bytes, as catalogs write it: `512M`, `2Gb`; units are powers of 1024."""
+    return int(_as_in_catalogs("parse_memory", text))
+
+
+def _as_in_catalogs(reader: str, text: str) -> float:
+    """Reads a value with the reader of catalog fields."""
+    # lazy: few runs have such a flag
+    from gateway.catalog import fields  # noqa: PLC0415 - see above
+
+    read: Callable[[str], float] = getattr(fields, reader)
+    try:
+        return read(text)
+    except CatalogError as error:
+        raise ArgumentTypeError(str(error)) from error

@@ -24,7 +24,14 @@ class ClientHello(msgspec.Struct, frozen=True):
     version: str
     capabilities: dict[str, msgspec.Raw]
     client_info: msgspec.Raw
-    client_name: str = ""
+
+    @property
+    def client_name(self) -> str:
+        """The client's name for logs; "" where it has none."""
+        try:
+            return _decode_named(self.client_info).name
+        except msgspec.DecodeError:
+            return ""
 
 
 class ServerHello(msgspec.Struct, frozen=True):
@@ -36,7 +43,8 @@ class ServerHello(msgspec.Struct, frozen=True):
     instructions: str = ""
 
 
-_NO_NAME = msgspec.Raw(b'""')
+class _Named(msgspec.Struct):
+    name: str = ""
 
 
 class _InitializeParams(msgspec.Struct, rename="camel"):
@@ -52,17 +60,10 @@ class _InitializeResult(msgspec.Struct, rename="camel"):
     instructions: str | None = None
 
 
+_decode_named = msgspec.json.Decoder(_Named).decode
 _decode_params = msgspec.json.Decoder(_InitializeParams).decode
 _decode_result = msgspec.json.Decoder(_InitializeResult).decode
 _encode = msgspec.json.Encoder().encode
-
-
-def _decode_name(name: msgspec.Raw) -> str:
-    """A client's name for logs; "" where it is no string."""
-    try:
-        return msgspec.json.decode(name, type=str)
-    except msgspec.DecodeError:
-        return ""
 
 
 def parse_initialize(params: msgspec.Raw | None) -> ClientHello:
@@ -75,10 +76,7 @@ def parse_initialize(params: msgspec.Raw | None) -> ClientHello:
         read = _decode_params(_NOTHING if params is None else params)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidParams(f"The params of initialize cannot be used: {error}.") from error
-    name = read.client_info.get("name", _NO_NAME)
-    return ClientHello(
-        read.protocol_version, read.capabilities, _pack(read.client_info), _decode_name(name)
-    )
+    return ClientHello(read.protocol_version, read.capabilities, _pack(read.client_info))
 
 
 def initialize_result(

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[2]
-PYZ = TOP / "mcpgw.pyz"
 VERSIONS = ("3.11", "3.12", "3.13")
 FIRST_START = "mcpgw: first start, unpacking to "
 
@@ -34,32 +33,11 @@ def find_python(version: str) -> str | None:
 
 
 def run(
-    *words: str, environ: Mapping[str, str], python: str = sys.executable, script: Path = PYZ
+    *words: str, environ: Mapping[str, str], script: Path, python: str = sys.executable
 ) -> subprocess.CompletedProcess[str]:
     """Runs the file under a Python, with nothing in its environment but what is given."""
-    return subprocess.run(
-        [python, script, *words], env=environ, capture_output=True, text=True, check=False
-    )
-
-
-@pytest.fixture(scope="session")
-def pyz() -> Path:
-    """The file; `make test` has built it."""
-    if not PYZ.exists():
-        subprocess.run([sys.executable, "-m", "release.build_pyz"], cwd=TOP, check=True)
-    return PYZ
-
-
-@pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
-    """A home and a temporary folder of this test's own."""
-    (tmp_path / "home").mkdir()
-    (tmp_path / "tmp").mkdir()
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path / "home"),
-        "TMPDIR": str(tmp_path / "tmp"),
-    }
+    command = [python, script, *words]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

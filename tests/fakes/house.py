@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -89,6 +89,7 @@ class Notes:
         self.unlisted_because: dict[str, GatewayError] = {}
         self.private: list[tuple[str, str, ServerLists | None]] = []
         self.notices: list[tuple[str, str, Notification]] = []
+        self.words: dict[str, str] = {}
 
     def learned(self, server: str, lists: ServerLists) -> None:
         """Everybody's lists."""
@@ -105,6 +106,10 @@ class Notes:
     def notified(self, owner: str, server: str, notification: Notification) -> None:
         """A notification without a call."""
         self.notices.append((owner, server, notification))
+
+    def last_words(self, server: str, stderr: str) -> None:
+        """The end of a stderr."""
+        self.words[server] = stderr
 
 
 class Answers:
@@ -158,31 +163,3 @@ def make_pool(
     nursery.start_soon(deadlines.run)
     nursery.start_soon(pool.run)
     return pool
-
-
-class FakeHouse:
-    """Placeholder of a `House` for sessions: doors, listings, tasks."""
-
-    def __init__(self, nursery: trio.Nursery, listings: Any, doors: Mapping[str, Any]) -> None:
-        self.listings = listings
-        self.log_calls = False
-        self.draining = False
-        self.ended: list[Any] = []
-        self._nursery = nursery
-        self._doors = dict(doors)
-
-    def door(self, server: str) -> Any:
-        """The server of that name."""
-        return self._doors.get(server)
-
-    def doors(self) -> Mapping[str, Any]:
-        """All servers."""
-        return self._doors
-
-    def spawn(self, task: Callable[[], Awaitable[None]]) -> None:
-        """Runs a task."""
-        self._nursery.start_soon(task)
-
-    def closed(self, session: Any) -> None:
-        """A session has ended."""
-        self.ended.append(session)

@@ -14,10 +14,12 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.call import Deadlines
 from actors.container_pool import ContainerPool
+from actors.last_words import LastWords
 from actors.listings import Listings
 from actors.session import Session
 from actors.sessions import SessionRegistry
 from gateway.errors import Overloaded
+from gateway.home import Home
 from gateway.jsonrpc import codec
 from gateway.options import NameMode
 from gateway.ports import ANYONE, LOCAL
@@ -55,8 +57,10 @@ class World:
         self.nursery = nursery
         self.pools: dict[str, ContainerPool] = {}
         self.servers: dict[str, Any] = {}
-        self.listings = Listings(cache, names=names, changed=self._changed)
-        self.registry = SessionRegistry(self.listings, lambda: self.pools, log_calls=True)
+        self.listings = Listings(Home(cache), names=names, changed=self._changed)
+        self.registry = SessionRegistry(
+            self.listings, lambda: self.pools, words=LastWords(Home(cache)), log_calls=True
+        )
         self.deadlines = Deadlines()
         nursery.start_soon(self.registry.run)
         nursery.start_soon(self.listings.run)

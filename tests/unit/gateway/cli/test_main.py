@@ -1,6 +1,7 @@
 """The console script: dispatch, errors, exit statuses."""
 
 import os
+import shlex
 import subprocess
 import sys
 from argparse import Namespace
@@ -181,6 +182,9 @@ def test_every_verb_has_a_help_with_examples_that_parse(
     text = capsys.readouterr().out
     assert "examples:" in text
     assert all(len(line) <= 120 for line in text.splitlines())
+    for example in verb.examples:
+        parser = parser_of(command, verb, Invocation(environ=ENVIRON))
+        parser.read(shlex.split(example.partition("<")[0].partition("2>")[0]))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
