@@ -15,7 +15,7 @@ Must not know transports: whoever opens the gateway gets `Sessions` and `Health`
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -51,7 +51,7 @@ from gateway.catalog.snapshot import diff_snapshots
 from gateway.configuration import load_snapshot, watched_paths
 from gateway.home import Home
 from gateway.options import GatewayOptions
-from gateway.telemetry.log import get_logger
+from gateway.telemetry.log import get_logger, redact_values
 
 log = get_logger("gateway")
 
@@ -127,6 +127,7 @@ class Gateway:
         self._mailbox: Mailbox[Published] = Mailbox(_SNAPSHOT_MAILBOX, name="snapshots")
         self._watcher: CatalogWatcher | None = None
         self._tree = Supervisor("gateway", self._random, self._permanent_children())
+        redact_values(_secret_values(snapshot))
         for server in snapshot.servers.values():
             self.doors[server.name] = self._make_door(server)
         self.listings.apply(snapshot.servers, self.doors)
@@ -191,6 +192,7 @@ class Gateway:
         """Puts a snapshot in force: unchanged servers keep what runs, changed and removed ones drain."""
         change = diff_snapshots(self.snapshot, snapshot)
         self.snapshot = snapshot
+        redact_values(_secret_values(snapshot))
         if not change:
             return
         log.info(
@@ -299,6 +301,19 @@ class Gateway:
 def _child_name(door: ServerDoor) -> str:
     """A door's name in the tree: two doors of one server may overlap while the old one drains."""
     return f"pool:{door.server.name}:{id(door):x}"
+
+
+def _secret_values(snapshot: Snapshot) -> Iterator[str]:
+    """The values that no log may show: declared secrets, and what remote servers get as headers."""
+    for server in snapshot.servers.values():
+        launch = server.launch
+        if isinstance(launch, RemoteLaunch):
+            for value in launch.headers.values():
+                # "Bearer <secret>": the scheme is no secret, and its word may stand anywhere.
+                yield value.rpartition(" ")[2]
+        else:
+            for secret in server.entry.secrets:
+                yield launch.env.get(secret.env, "")
 
 
 @asynccontextmanager

@@ -136,7 +136,7 @@ def _run_shiv(site: Path, target: Path, build_id: str, recipe: Mapping[str, Any]
     environment = Environment(
         built_at=time.strftime(_TIME_FORMAT, time.gmtime(_built_at(recipe))),
         build_id=build_id,
-        # Bytecode is made at import, of what is imported: all of it takes ten seconds.
+        # Bytecode is made at import, of what is imported; most of it never is.
         compile_pyc=False,
         entry_point=_entry_point(recipe["console_script"]),
         reproducible=recipe["reproducible"],

@@ -110,15 +110,25 @@ def _target(target: str, volume: str) -> str:
 
 def _host_path(source: str, volume: str, rules: MountRules) -> str:
     """The source of a bind as an absolute path without links."""
-    if rules.home and (source == "~" or source.startswith("~/")):
-        source = rules.home + source[1:]
-    if _DRIVE.match(source):
-        return source  # a path of Windows, which its engine understands and nobody here can resolve
-    if not source.startswith("/"):
+    path = _absolute(source, rules)
+    if path is None:
         raise CatalogError(
             f"the volume {volume!r} names neither a volume nor an absolute path: write the whole path"
         )
-    return rules.resolve(posixpath.normpath("/" + source.lstrip("/")))
+    return path
+
+
+def _absolute(written: str, rules: MountRules) -> str | None:
+    """A host path with `~` filled in and links resolved; None where it is relative."""
+    if rules.home and (written == "~" or written.startswith("~/")):
+        written = rules.home + written[1:]
+    if _DRIVE.match(written):
+        return (
+            written  # a path of Windows, which its engine understands and nobody here can resolve
+        )
+    if not written.startswith("/"):
+        return None
+    return rules.resolve(posixpath.normpath("/" + written.lstrip("/")))
 
 
 # --- guarded paths ----------------------------------------------------------------------------------------------
@@ -167,15 +177,16 @@ def _allowed_mode(path: str, reason: str, rules: MountRules, *, read_only: bool)
         CatalogError: no line allows it; tells the line that would.
     """
     for line in rules.allowed:
-        allowed, writable = line.removesuffix(":ro"), False
-        if line.endswith(":rw"):
-            allowed, writable = line.removesuffix(":rw"), True
-        if rules.home and allowed.startswith("~/"):
-            allowed = rules.home + allowed[1:]
-        if _covers(_comparable(rules.resolve(allowed)), _comparable(path)):
-            return not writable
-    mode = "" if read_only else ":rw"
+        allowed = _absolute(line.removesuffix(":ro").removesuffix(":rw"), rules)
+        if allowed and _covers(_comparable(allowed), _comparable(path)):
+            return not line.endswith(":rw")
+    quoted = msgspec.json.encode(path if read_only else f"{path}:rw").decode()
     raise CatalogError(
         f"may not bind {path}, which {reason}; to allow it, add to config.yaml: "
-        f'mounts: {{{rules.server}: ["{path}{mode}"]}}'
+        f"mounts: {{{_quoted_key(rules.server)}: [{quoted}]}}"
     )
+
+
+def _quoted_key(name: str) -> str:
+    """A server's name as a key of YAML's flow style."""
+    return name if _NAME.fullmatch(name) else msgspec.json.encode(name).decode()

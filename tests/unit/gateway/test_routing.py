@@ -180,6 +180,13 @@ def test_an_unknown_tool_is_named_with_the_closest_one(name: str, said: str) -> 
     assert str(caught.value) == f"No tool is named {said}"
 
 
+def test_a_bare_name_that_was_prefixed_suggests_all_who_have_it() -> None:
+    """The model knew it from before the second server came."""
+    merged = directory(offering("a", tools=(tool("go"),)), offering("b", tools=(tool("go"),)))
+    with pytest.raises(UnknownTarget, match="did you mean 'a__go' or 'b__go'"):
+        merged.tool("go")
+
+
 def test_an_unknown_prompt_is_named_as_one() -> None:
     """Not as a tool."""
     with pytest.raises(UnknownTarget, match="No prompt is named 'x'"):

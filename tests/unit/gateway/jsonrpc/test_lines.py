@@ -69,3 +69,12 @@ def test_memory_is_bounded_while_a_long_line_is_skipped() -> None:
     for _ in range(1000):
         lines.feed(b"x" * 1000)
     assert len(lines._begun) <= 100
+
+
+@pytest.mark.parametrize("chunks", [(b"1234\r\r\n",), (b"1234\r\r", b"\n"), (b"1234\r", b"\r\n")])
+def test_only_one_cr_belongs_to_the_end_of_a_line(chunks: tuple[bytes, ...]) -> None:
+    """A second one is part of the line, and counts, however the stream is cut."""
+    lines = LineSplitter(4)
+    (found,) = [item for chunk in chunks for item in lines.feed(chunk)]
+    assert isinstance(found, Malformed)
+    assert LineSplitter(5).feed(b"".join(chunks)) == [b"1234\r"]

@@ -16,7 +16,7 @@ def test_a_cursor_leads_back_to_its_offset() -> None:
 def test_a_cursor_of_another_state_says_that_the_list_changed() -> None:
     """The client starts over instead of missing items."""
     with pytest.raises(InvalidParams, match="has changed"):
-        decode_cursor(encode_cursor(1000, "abc"), "abd")
+        decode_cursor(encode_cursor(1000, "abc"), "xyz")
 
 
 def forge(text: bytes) -> str:
