@@ -92,7 +92,7 @@ def test_faults_and_missing_secrets(run: Run, free_port: int, write: Write) -> N
     )
     write("registry.yaml", "registry: {a: {ref: ''}}\n")
     found = findings(run, free_port)
-    assert "c.yaml:6: " in str(found["catalogs"]["text"])
+    assert "c.yaml:5: " in str(found["catalogs"]["text"])
     assert found["secrets"]["fix"] == "mcpgw secret set k"
 
 
