@@ -4,7 +4,9 @@ import gc
 import json
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from tests.unit.gateway.cli.conftest import Run
 
 Write = Callable[[str, str], Path]
+_NOBODY = 65534
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 
 
@@ -112,14 +115,30 @@ def test_named_file_that_is_a_home(run: Run, home: Path, free_port: int) -> None
     assert "MCPGW_HOME" in str(found["home"]["fix"])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
-def test_closed_socket(run: Run, tmp_path: Path, free_port: int) -> None:
+@contextmanager
+def nobody_special() -> Iterator[None]:
+    """Lays down root's power for a while: root may open everything."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(_NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def test_closed_socket(run: Run, free_port: int) -> None:
     """A socket that refuses this user is told apart from an engine that is down."""
-    path = tmp_path / "docker.sock"
-    with socket.socket(socket.AF_UNIX) as listener:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socket.socket(socket.AF_UNIX) as listener,
+    ):
+        path = Path(folder) / "docker.sock"
+        path.parent.chmod(0o755)
         listener.bind(str(path))
         path.chmod(0)
-        found = findings(run, free_port, DOCKER_HOST=f"unix://{path}")
+        with nobody_special():
+            found = findings(run, free_port, DOCKER_HOST=f"unix://{path}")
     assert "usermod -aG docker" in str(found["permission"]["fix"])
 
 
