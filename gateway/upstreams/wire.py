@@ -8,7 +8,7 @@ error of httpx becomes one of ours, without a header's value in it.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Final
 
@@ -91,14 +91,12 @@ class Reply:
         """Gives the connection back, or drops it where the body was not read to its end."""
         # httpx reads through nested async generators. Only an exception from the innermost await unwinds them in order; a
         # cancellation is one. Left alone, each would be finalized by the garbage collector, with a warning.
-        with trio.CancelScope() as scope:
+        with trio.CancelScope() as scope, suppress(httpx.HTTPError, httpx.StreamError):
             scope.cancel()
-            try:
-                async for _ in self._chunks:
-                    pass
-            except (httpx.HTTPError, httpx.StreamError):
+            async for _ in self._chunks:
                 pass
-        await self._response.aclose()
+        with suppress(httpx.HTTPError):
+            await self._response.aclose()
 
 
 class _Body(httpx.AsyncByteStream):

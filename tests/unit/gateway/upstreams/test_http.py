@@ -336,6 +336,20 @@ async def test_a_broken_stream_is_resumed_after_its_last_event() -> None:
     assert [r.headers["last-event-id"] for r in server.seen("GET")] == ["2"]
 
 
+async def test_a_stream_that_breaks_after_the_answer_has_done_its_work() -> None:
+    """The answer counts, and nothing follows it."""
+
+    async def handle(exchange: Exchange) -> None:
+        await exchange.start(200, **EVENTS)
+        await exchange.send(encode_event(result_frame(exchange)))
+        await trio.testing.wait_all_tasks_blocked()
+        raise HangUp
+
+    async with running(handle) as (pipe, _):
+        assert isinstance(await call(pipe, 1), Result)
+        assert await call(pipe, 2) == Result(2, msgspec.Raw(b"{}"))
+
+
 async def test_a_server_may_be_polled() -> None:
     """It may close the stream as often as it likes before the answer, as long as it can be resumed (2025-11-25)."""
     polls = 0
