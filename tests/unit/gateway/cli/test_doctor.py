@@ -154,3 +154,20 @@ def test_leaks_without_engine(run: Run) -> None:
     """Without an engine nothing can be listed, and the sentence says what to do."""
     done = run("doctor", "--leaks", **NO_ENGINE)
     assert (done.status, "is not running" in done.err) == (1, True)
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+@pytest.mark.usefixtures("engine")
+def test_machine_with_engine(run: Run, free_port: int, write: Write, echo_image: str) -> None:
+    """Images that are there are no failure; one that is not comes with the command that brings it."""
+    environ = {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
+    write("registry.yaml", "registry: {a: {ref: ''}}\n")
+    write("catalogs/c.yaml", f"registry: {{a: {{image: '{echo_image}'}}}}\n")
+    done = run("doctor", "--json", f"--port={free_port}", **environ)
+    assert (done.status, all(row["ok"] for row in json.loads(done.out))) == (0, True), done.out
+    write("catalogs/c.yaml", "registry: {a: {image: 'mcpgw-test/nothing:1'}}\n")
+    rows = json.loads(run("doctor", "--json", f"--port={free_port}", **environ).out)
+    found = {row["check"]: row for row in rows}
+    assert found["images"]["fix"] == "docker pull mcpgw-test/nothing:1"
+    assert run("doctor", "--leaks", **environ).status == 0
