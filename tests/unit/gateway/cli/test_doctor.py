@@ -6,7 +6,6 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -50,6 +49,7 @@ def free_port() -> int:
 def findings(run: Run, port: int, **environ: str) -> dict[str, dict[str, object]]:
     """What doctor says, by check."""
     done = run("doctor", "--json", f"--port={port}", **{**NO_ENGINE, **environ})
+    assert done.out, done.err
     found = {row["check"]: row for row in json.loads(done.out)}
     assert done.status == (0 if all(row["ok"] for row in found.values()) else 1)
     return found
@@ -115,20 +115,26 @@ def test_named_file_that_is_a_home(run: Run, home: Path, free_port: int) -> None
     assert "MCPGW_HOME" in str(found["home"]["fix"])
 
 
-@contextmanager
-def nobody_special() -> Iterator[None]:
-    """Lays down root's power for a while: root may open everything."""
-    before = os.geteuid()
-    if before == 0:
-        os.seteuid(_NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(before)
+def as_nobody(act: Callable[[], None]) -> int:
+    """Runs `act` in a process that may do nothing special; 0 if it went well. Root may open everything."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(_NOBODY)
+                os.setuid(_NOBODY)
+            act()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def test_closed_socket(run: Run, free_port: int) -> None:
-    """A socket that refuses this user is told apart from an engine that is down."""
+    """A socket that refuses this user is told apart from an engine that is down; so is a home that cannot be read."""
+    findings(run, free_port)  # loads all modules, which nobody may not read everywhere
     with (
         tempfile.TemporaryDirectory() as folder,
         socket.socket(socket.AF_UNIX) as listener,
@@ -137,9 +143,13 @@ def test_closed_socket(run: Run, free_port: int) -> None:
         path.parent.chmod(0o755)
         listener.bind(str(path))
         path.chmod(0)
-        with nobody_special():
+
+        def look() -> None:
             found = findings(run, free_port, DOCKER_HOST=f"unix://{path}")
-    assert "usermod -aG docker" in str(found["permission"]["fix"])
+            assert "usermod -aG docker" in str(found["permission"]["fix"])
+            assert not found["home"]["ok"]
+
+        assert as_nobody(look) == 0
 
 
 def test_for_people(run: Run, free_port: int) -> None:
