@@ -4,7 +4,9 @@ import gc
 import json
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from tests.unit.gateway.cli.conftest import Run
 
 Write = Callable[[str, str], Path]
+_NOBODY = 65534
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 
 
@@ -112,14 +115,30 @@ def test_named_file_that_is_a_home(run: Run, home: Path, free_port: int) -> None
     assert "MCPGW_HOME" in str(found["home"]["fix"])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
-def test_closed_socket(run: Run, tmp_path: Path, free_port: int) -> None:
+@contextmanager
+def nobody_special() -> Iterator[None]:
+    """Lays down root's power for a while: root may open everything."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(_NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def test_closed_socket(run: Run, free_port: int) -> None:
     """A socket that refuses this user is told apart from an engine that is down."""
-    path = tmp_path / "docker.sock"
-    with socket.socket(socket.AF_UNIX) as listener:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socket.socket(socket.AF_UNIX) as listener,
+    ):
+        path = Path(folder) / "docker.sock"
+        path.parent.chmod(0o755)
         listener.bind(str(path))
         path.chmod(0)
-        found = findings(run, free_port, DOCKER_HOST=f"unix://{path}")
+        with nobody_special():
+            found = findings(run, free_port, DOCKER_HOST=f"unix://{path}")
     assert "usermod -aG docker" in str(found["permission"]["fix"])
 
 
@@ -135,3 +154,20 @@ def test_leaks_without_engine(run: Run) -> None:
     """Without an engine nothing can be listed, and the sentence says what to do."""
     done = run("doctor", "--leaks", **NO_ENGINE)
     assert (done.status, "is not running" in done.err) == (1, True)
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+@pytest.mark.usefixtures("engine")
+def test_machine_with_engine(run: Run, free_port: int, write: Write, echo_image: str) -> None:
+    """Images that are there are no failure; one that is not comes with the command that brings it."""
+    environ = {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
+    write("registry.yaml", "registry: {a: {ref: ''}}\n")
+    write("catalogs/c.yaml", f"registry: {{a: {{image: '{echo_image}'}}}}\n")
+    done = run("doctor", "--json", f"--port={free_port}", **environ)
+    assert (done.status, all(row["ok"] for row in json.loads(done.out))) == (0, True), done.out
+    write("catalogs/c.yaml", "registry: {a: {image: 'mcpgw-test/nothing:1'}}\n")
+    rows = json.loads(run("doctor", "--json", f"--port={free_port}", **environ).out)
+    found = {row["check"]: row for row in rows}
+    assert found["images"]["fix"] == "docker pull mcpgw-test/nothing:1"
+    assert run("doctor", "--leaks", **environ).status == 0
