@@ -19,9 +19,9 @@ from gateway.home import Home
 from gateway.options import GatewayOptions
 from gateway.ports import Link, OneShotRuntime, RunOutput, Runtime, StartRequest
 from gateway.runtimes.container_config import Owner
-from gateway.runtimes.docker_api import PullProgress
 from gateway.runtimes.docker_engine import DockerEngine
 from gateway.runtimes.engine_endpoint import locate_engine
+from gateway.runtimes.engine_facts import PullProgress
 from gateway.runtimes.ownership import (
     InstanceLock,
     dead_instances,

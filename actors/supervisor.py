@@ -178,10 +178,9 @@ class Gateway:
                 nursery.start_soon(door.kill)
 
     async def drain(self) -> None:
-        """Accepts nothing new and waits for the calls in flight. The deadline is the caller's."""
+        """Accepts nothing new and waits for the requests in flight. The deadline is the caller's."""
         self.sessions.draining = True
-        for door in list(self.doors.values()):
-            await door.wait_idle()
+        await self.sessions.wait_quiet()
 
     def reload(self) -> None:
         """Has the catalogs read again, where they are watched."""

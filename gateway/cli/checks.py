@@ -19,8 +19,9 @@ from gateway.cli.secret import declared_secrets, wanted_entries
 from gateway.cli.verbs import Invocation
 from gateway.configuration import load_secrets, load_snapshot
 from gateway.errors import EngineUnreachable, GatewayError
-from gateway.runtimes.docker_api import DockerApi, EngineFacts
+from gateway.runtimes.docker_api import DockerApi
 from gateway.runtimes.engine_endpoint import Endpoint, locate_engine
+from gateway.runtimes.engine_facts import EngineFacts
 
 _LOOPBACK: Final = "127.0.0.1"
 _HEALTH_WAIT_S: Final = 2.0
