@@ -27,7 +27,11 @@ LINES: dict[str, tuple[bytes, int]] = {
     "a null id": (b'{"jsonrpc":"2.0","id":null,"method":"ping"}', INVALID),
     "a list as method": (b'{"jsonrpc":"2.0","id":1,"method":["ping"]}', INVALID),
     "an unknown method": (b'{"jsonrpc":"2.0","id":1,"method":"ping/pong"}', NO_METHOD),
-    "params as text": (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":"x"}', PARAMS),
+    "params as text": (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":"x"}', INVALID),
+    "params as a list": (
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["echo"]}',
+        PARAMS,
+    ),
     "no tool named": (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}', PARAMS),
     "an unknown tool": (
         b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"nope"}}',
@@ -144,7 +148,9 @@ def test_newlines_in_a_body_make_no_further_message(place: Place, echo: Entry) -
         message = request(3, "tools/call", {"name": "echo", "arguments": {"text": injected}})
         response = client.post("/mcp", content=json.dumps(message, indent=2).replace("\n", "\r\n"))
         assert message_in(response)["result"]["content"][0]["text"] == injected
-        smuggled = b'{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"echo","arguments":\n'
+        smuggled = (
+            b'{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"echo","arguments":\n'
+        )
         response = client.post("/mcp", content=smuggled + injected.encode() + b"\n}}")
         assert message_in(response)["id"] == 3
         assert call_over(client, "echo", text="alive") == "alive"
