@@ -34,10 +34,21 @@ def starter_path() -> Path:
 def home_catalogs(home: Home) -> tuple[Path, ...]:
     """The catalog files of a home: `docker-mcp.yaml`, then the others by name."""
     try:
-        files = [file for file in home.catalogs.iterdir() if _is_catalog(file)]
+        files = [
+            file for file in home.catalogs.iterdir() if _is_catalog(file) and not file.is_dir()
+        ]
     except OSError:
         return ()
     return tuple(sorted(files, key=lambda file: (file.name != _FIRST, file.name)))
+
+
+def is_there(path: Path) -> bool:
+    """Whether the path leads to something that we may look at (`Path.exists` raises where we may not)."""
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def is_url(named: str) -> bool:
@@ -51,7 +62,7 @@ def locate(named: str, home: Home, folder: Path) -> Path:
     It need not exist; then it is the place where one would look first.
     """
     path = Path(named).expanduser()
-    if path.exists():
+    if is_there(path):
         return path.absolute()
     inside = Path(CONTAINER_HOME)
     if path.is_relative_to(inside):
@@ -70,7 +81,7 @@ def locate_catalog(named: str, home: Home) -> Path:
     ):  # a folder of that name here hides no catalog of the home
         for suffix in ("", *_SUFFIXES):
             file = Path(f"{place}{suffix}")
-            if file.is_file():
+            if is_there(file) and file.is_file():
                 return file
     return starter_path() if named in {STARTER, starter_path().name} else path
 
@@ -137,4 +148,4 @@ def missing(named: str, path: Path, flag: str) -> CatalogError:
 
 
 def _is_catalog(file: Path) -> bool:
-    return file.suffix in _SUFFIXES and not file.name.startswith(".") and file.is_file()
+    return file.suffix in _SUFFIXES and not file.name.startswith(".")
