@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from gateway.catalog.cache import ParsedCache
-from gateway.catalog.fetch import fetch, shown_url
 from gateway.catalog.model import EntryFault, Origin, ParsedCatalog
 from gateway.catalog.parse import parse_catalog
 from gateway.errors import CatalogError
@@ -107,8 +106,10 @@ def fetch_catalog(url: str, home: Home, cache: ParsedCache) -> tuple[ParsedCatal
     Raises:
         CatalogError: it cannot be fetched, and no copy is kept.
     """
-    fetched = fetch(url, home.cache / "urls")
-    source = shown_url(url)
+    from gateway.catalog import fetch as network  # noqa: PLC0415 - lazy: few catalogs need it
+
+    fetched = network.fetch(url, home.cache / "urls")
+    source = network.shown_url(url)
     parsed = cache.get(
         ParsedCatalog,
         fetched.content,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.catalog import fetch as network
 from gateway.catalog import sources
 from gateway.catalog.fetch import Fetched
 from gateway.catalog.model import ContainerLaunch, Mount, ProcessLaunch, Snapshot
@@ -122,7 +123,7 @@ def test_catalogs_from_urls_are_not_trusted(
 ) -> None:
     """Their process forms are ignored, and a stale copy leaves its note."""
     text = b"registry: {p: {process: {command: [evil]}}, q: {image: q, secrets: [{name: x, env: HOME}]}}"
-    monkeypatch.setattr(sources, "fetch", lambda _url, _folder: Fetched(text, "a copy is used"))
+    monkeypatch.setattr(network, "fetch", lambda _url, _folder: Fetched(text, "a copy is used"))
     snapshot = furnished.load(
         {"HOME": "/home/me"}, catalogs=("https://u:p@x.y/c.yaml?k=v",), enable_all_servers=True
     )
