@@ -229,18 +229,17 @@ async def test_the_dead_are_reaped_and_the_living_are_not(
 async def test_joins_the_gateways_networks(rig: Rig, docker_client: docker.APIClient) -> None:
     """In a container, servers are on all networks of the gateway's own container; one that must not be is on none."""
     names = ("mcpgw-test-net-a", "mcpgw-test-net-b")
-    identities = []
+    for name in names:
+        docker_client.create_network(name)
     try:
-        for name in names:
-            identities.append(docker_client.create_network(name)["Id"])
         rig.engine._place = Place(networks=names)
         link = await rig.engine.start(rig.request())
         seen = set(rig.inspect(link)["NetworkSettings"]["Networks"])
         await link.aclose()
         assert seen == set(names)
     finally:
-        for identity in identities:
-            docker_client.remove_network(identity)
+        for name in names:
+            docker_client.remove_network(name)
 
 
 async def test_no_engine_at_all(tmp_path: Path, home: Home) -> None:
