@@ -1,1 +1,132 @@
-"""The decisions of the container pool, as pure functions."""
+"""The decisions of the container pool, as pure functions: slots in, decision out. Must not do anything.
+
+A slot is one container from the moment that its start is decided until it is removed. Architecture §4 has the table
+of isolations; the rule behind all of it: a slot that was ever handed to an owner never serves another one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from gateway import limits
+from gateway.catalog.model import Pooling
+
+EVERYBODY = "*"
+"""The owner of all calls under `shared` isolation."""
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """What the decisions need to know of one container.
+
+    `owner` is None for a spare. `stale`: its spec is outdated, or it is on its way out; it takes no new call.
+    `idle_since` is the time of its last activity.
+    """
+
+    key: int
+    owner: str | None
+    ready: bool
+    inflight: int
+    stale: bool
+    idle_since: float
+
+
+class Use(msgspec.Struct, frozen=True):
+    """Send the call to this slot now; it belongs to the call's owner from now on."""
+
+    key: int
+
+
+class Await(msgspec.Struct, frozen=True):
+    """Queue the call: something that is under way will serve it."""
+
+
+class Start(msgspec.Struct, frozen=True):
+    """Queue the call and start a container for its owner, first stopping the slot `evict` if there is one."""
+
+    evict: int | None = None
+
+
+Decision = Use | Await | Start
+
+
+def place(slots: Sequence[Slot], owner: str, pooling: Pooling, *, waiting: int) -> Decision:
+    """Where a call of `owner` goes.
+
+    Args:
+        slots: every container of the server, stale ones included.
+        owner: the call's owner.
+        pooling: the server's rules.
+        waiting: calls of this owner that are queued already (without this one).
+    """
+    own = [slot for slot in slots if slot.owner == owner and not slot.stale]
+    free = [slot for slot in own if _has_room(slot, pooling)]
+    if free:
+        return Use(min(free, key=lambda slot: slot.inflight).key)
+    if own and owner != EVERYBODY:
+        return Await()
+    spares = [slot for slot in slots if slot.owner is None and not slot.stale]
+    ready = [slot for slot in spares if _has_room(slot, pooling)]
+    if ready:
+        return Use(max(ready, key=lambda slot: slot.idle_since).key)
+    starting = sum(1 for slot in own if not slot.ready)
+    if starting and waiting < starting * pooling.max_inflight:
+        return Await()
+    if len(slots) < pooling.max:
+        return Start()
+    victim = _victim(slots, owner)
+    return Start(evict=victim) if victim is not None else Await()
+
+
+def _has_room(slot: Slot, pooling: Pooling) -> bool:
+    """Whether a call can be sent to it now."""
+    return slot.ready and slot.inflight < pooling.max_inflight
+
+
+def _victim(slots: Iterable[Slot], owner: str) -> int | None:
+    """The longest idle slot of somebody else, None if all of them work or start."""
+    idle = [
+        slot
+        for slot in slots
+        if slot.ready and not slot.inflight and not slot.stale and slot.owner != owner
+    ]
+    return min(idle, key=lambda slot: slot.idle_since).key if idle else None
+
+
+def expired(slots: Iterable[Slot], now: float, pooling: Pooling) -> list[int]:
+    """The slots to stop now: stale ones without a call, and those that have been idle for long enough."""
+    return [slot.key for slot, expiry in _expiries(slots, pooling) if expiry <= now]
+
+
+def next_expiry(slots: Iterable[Slot], pooling: Pooling) -> float | None:
+    """When `expired` may next name a slot, on the clock of `idle_since`; None if time alone changes nothing."""
+    return min((expiry for _, expiry in _expiries(slots, pooling)), default=None)
+
+
+def _expiries(slots: Iterable[Slot], pooling: Pooling) -> Iterator[tuple[Slot, float]]:
+    """The idle slots that do not stay, each with the time from which on it is not kept.
+
+    What stays: the `warm` freshest spares, and the owned slots of a `long_lived` server until their owner leaves. A
+    spare beyond the floor was started for its lists alone: a client that lists may call at once, so it is kept for a
+    moment, and no longer.
+    """
+    spares_kept = 0
+    for slot in sorted(slots, key=lambda slot: slot.idle_since, reverse=True):
+        if slot.inflight or not slot.ready:
+            continue
+        if slot.stale:
+            yield slot, -math.inf
+        elif slot.owner is None and spares_kept < pooling.warm:
+            spares_kept += 1
+        elif slot.owner is None:
+            yield slot, slot.idle_since + min(pooling.idle_s, limits.LISTED_IDLE_S)
+        elif not pooling.long_lived:
+            yield slot, slot.idle_since + pooling.idle_s
+
+
+def missing_spares(slots: Sequence[Slot], pooling: Pooling) -> int:
+    """How many spares to start so that the floor of `warm` holds, within `max`."""
+    spares = sum(1 for slot in slots if slot.owner is None and not slot.stale)
+    return max(0, min(pooling.warm - spares, pooling.max - len(slots)))

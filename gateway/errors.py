@@ -17,6 +17,7 @@
     │   └── ProtocolFault        answered something that is not MCP
     ├── BackendError             the engine or the operating system is at fault
     │   ├── EngineUnreachable
+    │   │   └── EngineRefuses     it is there, and does not let us in
     │   ├── ImageMissing
     │   └── StartFailed
     ├── ConfigError              a file or flag of the operator is at fault
@@ -159,6 +160,12 @@ class EngineUnreachable(BackendError):
     """No container engine answers, or it refuses us."""
 
     retryable = True
+
+
+class EngineRefuses(EngineUnreachable):
+    """A container engine is there, and does not let this user in."""
+
+    retryable = False
 
 
 class ImageMissing(BackendError):

@@ -18,10 +18,12 @@ _KEY_BYTES: Final = 32
 
 
 def in_container(environ: Mapping[str, str]) -> bool:
-    """Whether this process runs in a container; `DOCKER_MCP_IN_CONTAINER=1` says so outright."""
-    if environ.get("DOCKER_MCP_IN_CONTAINER") == "1":
-        return True
-    return Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
+    """Whether this is the gateway's container form: its image sets `DOCKER_MCP_IN_CONTAINER=1`.
+
+    Nothing is guessed from files such as `/.dockerenv`: in a development container or a virtual machine made from an
+    image the gateway is a program of its user, and must not listen on every interface.
+    """
+    return environ.get("DOCKER_MCP_IN_CONTAINER") == "1"
 
 
 def locate_home(environ: Mapping[str, str]) -> Path:
@@ -73,6 +75,15 @@ class Home:
     def cache(self) -> Path:
         """Rebuildable files: parsed catalogs, lists of servers. May be deleted at any time."""
         return self.root / "cache"
+
+    def lists(self, key: str) -> Path:
+        """The kept lists of the server with that list key."""
+        return self.cache / "lists" / f"{key}.json"
+
+    def stderr(self, server: str) -> Path:
+        """The end of what a server last wrote to stderr, kept once it has stopped."""
+        name = "".join(mark if mark.isalnum() or mark in "-_." else "_" for mark in server)
+        return self.cache / "stderr" / f"{name.lstrip('.')}.txt"
 
     @property
     def run(self) -> Path:

@@ -32,6 +32,36 @@ MAX_INSTRUCTIONS_CHARS: Final = 32 * 1024
 MAX_TEMPLATE_URI_CHARS: Final = 8 * 1024
 """Longest URI that is matched against resource templates: what browsers and servers take at most."""
 
+WRITE_BATCH_BYTES: Final = 64 * 1024
+"""Queued frames are joined into one write up to this size; longer ones are written by themselves, without a copy."""
+LAST_WORDS_CHARS: Final = 400
+"""How much of a dead server's stderr an error quotes: a few lines; `server inspect` shows the rest."""
+
+# --- remote servers ---------------------------------------------------------------------------------------------
+
+MAX_INFLIGHT_PER_REMOTE: Final = 1024
+"""Messages on their way to one remote server: as many as one client may have, still bounded."""
+REMOTE_INBOX_MESSAGES: Final = 64
+"""Messages of one remote server that wait to be taken; past it the sockets are not read."""
+REMOTE_KEEPALIVE_S: Final = 4.0
+"""How long an unused connection is kept. Servers close theirs after 5 s, and a request must not meet the closing."""
+REMOTE_KEEPALIVE_CONNECTIONS: Final = 16
+"""Unused connections kept per remote server."""
+REMOTE_CLOSE_S: Final = 2.0
+"""For saying goodbye to a remote server, and again for closing its connections."""
+STREAM_LINGER_S: Final = 1.0
+"""How long an answered event stream may take to end: one that was read to its end leaves its connection usable."""
+RECONNECT_S: Final = 1.0
+"""Until a broken event stream is opened again, unless the server named another pause; doubles while it fails."""
+RECONNECT_CAP_S: Final = 30.0
+"""Longest such pause of our own choosing."""
+RESUME_ATTEMPTS: Final = 5
+"""Failures in a row after which the answer of a broken event stream is given up."""
+MAX_REDIRECTS: Final = 3
+"""Redirects followed for one request; an address written without its slash takes one."""
+MAX_ERROR_BODY_BYTES: Final = 64 * 1024
+"""What is read of an HTTP error's body, in search of a JSON-RPC error."""
+
 # --- time -------------------------------------------------------------------------------------------------------
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -44,6 +74,10 @@ LIST_TIMEOUT_S: Final = 30.0
 """Until a server has answered one page of one of its lists."""
 UNCACHED_LIST_WAIT_S: Final = 5.0
 """How long a client's list waits for servers never listed before; what comes later follows by list_changed."""
+LIST_RETRY_S: Final = 30.0
+"""After a server's lists could not be read, clients' lists do without it for this long before it is tried again."""
+LIST_COALESCE_S: Final = 0.05
+"""How long changes of lists are gathered before clients are told: servers announce several in one go."""
 CALL_TIMEOUT_S: Final = 60.0
 """Until a call is answered; each progress notification starts it anew."""
 CALL_TIMEOUT_CAP_S: Final = 3600.0
@@ -52,8 +86,20 @@ DEADLINE_SWEEP_S: Final = 0.25
 """How often deadlines of calls are looked at: a call may run over by that much."""
 DRAIN_TIMEOUT_S: Final = 10.0
 """How long calls in flight may still run after SIGTERM."""
+HURRY_GRACE_S: Final = 0.4
+"""After end of input on stdio, how long servers may take to end by themselves before they are killed."""
+EXIT_S: Final = 15.0
+"""The longest that stopping all servers may take once nothing is in flight any more."""
+ENGINE_PROBE_S: Final = 5.0
+"""How long `--starter` waits to learn whether an engine is there."""
+REAP_INTERVAL_S: Final = 60.0
+"""How often containers of killed gateways are looked for."""
+LAST_WRITES_S: Final = 0.2
+"""Between the last answer of a drain and the cut of all connections."""
 STDIO_EXIT_S: Final = 1.2
 """From end of input to our exit on stdio: clients send SIGTERM after 2 s, and containers must be gone by then."""
+LAST_WORDS_WAIT_S: Final = 0.2
+"""From the end of a server's stdout until its exit status and last stderr lines are known: they travel separately."""
 STOP_GRACE_S: Final = 2.0
 """Between the steps of stopping a server: stdin closed, SIGTERM, SIGKILL."""
 STOP_DEADLINE_S: Final = 2 * STOP_GRACE_S + 0.5
@@ -73,6 +119,8 @@ POOL_MAX: Final = 20
 """Containers of one server at most; more calls wait for one of them until their deadline."""
 POOL_IDLE_S: Final = 60.0
 """After this long without a call, a server's container is stopped."""
+LISTED_IDLE_S: Final = 2.0
+"""A container that was started for its lists alone stays for this long: who lists may be about to call."""
 POOL_MAX_INFLIGHT: Final = 64
 """Calls in one container at a time; further ones wait."""
 PARALLEL_STARTS: Final = 4
@@ -103,11 +151,15 @@ MAX_SESSIONS: Final = 4096
 """Client sessions at a time over the network transports."""
 SESSION_IDLE_S: Final = 1800.0
 """A network session with no request and no open stream for this long has been left by its client."""
+SESSION_SWEEP_S: Final = 30.0
+"""How often left sessions are looked for."""
 
 # --- containers -------------------------------------------------------------------------------------------------
 
 CONTAINER_MEMORY: Final = "2Gb"
 """Memory of one container (Docker's gateway has the same default)."""
+MIN_CONTAINER_MEMORY_BYTES: Final = 6 * MIB
+"""Least memory that an engine accepts for a container."""
 CONTAINER_CPUS: Final = 1.0
 """Processors of one container (Docker's gateway has the same default)."""
 CONTAINER_PIDS: Final = 512
@@ -121,6 +173,31 @@ PULL_THREADS: Final = 4
 
 DEFAULT_PORT: Final = 8811
 """Port of the network transports (the same as Docker's gateway)."""
+MAX_CONNECTIONS: Final = 8192
+"""Client connections at a time: a session holds a stream and posts on a second connection. Past it, accept waits."""
+LISTEN_BACKLOG: Final = 1024
+"""Connections the kernel queues for us while we are busy; an agent opens dozens at once."""
+KEEP_ALIVE_S: Final = 75.0
+"""An HTTP connection without a request is closed after this long: longer than clients keep theirs in a pool, so that
+ours is seldom the side that closes while a request is under way."""
+HEAD_BYTES: Final = 16 * 1024
+"""Longest request line and headers together."""
+SSE_KEEPALIVE_S: Final = 15.0
+"""A silent event stream gets a comment this often: proxies cut what is silent for 30 to 60 s."""
+SEND_STALL_S: Final = 30.0
+"""A client that takes not one byte for this long no longer reads; its connection is closed."""
+BODY_STALL_S: Final = 30.0
+"""A request body of which nothing arrives for this long is given up."""
+LINGER_S: Final = 2.0
+"""How long the body of a refused request is still read and thrown away: a connection closed before loses the answer."""
+STDIO_FLUSH_S: Final = 0.25
+"""After end of input, answers are still waited for and written for this long at most; part of `STDIO_EXIT_S`."""
+CORS_MAX_AGE_S: Final = 7200
+"""How long a browser may keep a preflight's answer (Chromium's own cap)."""
+RETRY_AFTER_S: Final = 2
+"""What a client is told to wait for when we are starting, draining or full."""
+TOKEN_BYTES: Final = 32
+"""Randomness of a bearer token: 256 bits."""
 
 # --- logs -------------------------------------------------------------------------------------------------------
 
@@ -128,3 +205,28 @@ LOG_VALUE_CHARS: Final = 4096
 """Longest value in one line of the log: a tail of stderr fits in part, a screenshot does not."""
 MIN_SECRET_CHARS: Final = 4
 """Shortest secret that is masked in logs: shorter ones occur in ordinary words."""
+
+# --- catalogs ---------------------------------------------------------------------------------------------------
+
+MAX_DOCUMENT_BYTES: Final = 16 * MIB
+"""Longest catalog or config file. The public catalog of 328 servers has 2 MB."""
+MAX_DOCUMENT_DEPTH: Final = 64
+"""Deepest nesting of such a file: JSON schemas of real tools reach 15."""
+MAX_DOCUMENT_VALUES: Final = 1_000_000
+"""Values of such a file with its aliases written out: ten times the public catalog, and no alias bomb."""
+MAX_SECRET_BYTES: Final = MIB
+"""Longest secret, and longest file of secrets: keys and certificates have a few KB."""
+MAX_SECRET_FILES: Final = 1000
+"""Files in a folder of secrets: more, and it is some other folder."""
+URL_TIMEOUT_S: Final = 10.0
+"""Until a catalog was fetched; then its kept copy is used."""
+URL_FRESH_S: Final = 300.0
+"""For this long a fetched catalog is not asked for again: starts and reloads stay fast."""
+PARSED_FILES_KEPT: Final = 64
+"""Parsed catalogs and settings in the cache, the newest ones."""
+WATCH_SETTLE_S: Final = 0.1
+"""Files must be left alone for this long before they are read: editors write in several steps."""
+WATCH_SETTLE_CAP_S: Final = 2.0
+"""Files that never rest are read after this long."""
+WATCH_POLL_S: Final = 2.0
+"""How often files are looked at where the kernel reports nothing (network and shared folders)."""

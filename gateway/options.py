@@ -58,6 +58,8 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     isolation: Literal["session", "principal", "call", "shared"] | None = None
     local_fallback: bool = False
     """Run entries that have a `process` form as local processes where no engine is in reach (`make run`)."""
+    without_engine: bool = False
+    """The command line has looked: no engine is in reach, or it cannot have the images."""
 
     # What to say.
     debug: bool = False

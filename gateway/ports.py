@@ -6,6 +6,7 @@ Who implements what: `gateway.runtimes` the runtimes and links, `gateway.upstrea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -112,6 +113,19 @@ class Health(Protocol):
 
     def report(self) -> dict[str, object]:
         """State for people: plain JSON types, no secrets."""
+
+
+class Announcement(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gateway says of itself once it serves. `token` is a secret that its operator is meant to see.
+
+    `urls`: by transport ("sse", "streaming"), empty on stdio. `token`: None where none is asked for, or where the
+    operator gave it. `servers`: the enabled ones, in catalog order. `notes`: sentences for the operator.
+    """
+
+    urls: Mapping[str, str] = msgspec.field(default_factory=dict)
+    token: str | None = None
+    servers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 # --- towards servers --------------------------------------------------------------------------------------------
@@ -227,6 +241,9 @@ class MessagePipe(Protocol):
 
     def stderr_tail(self) -> str:
         """The last of what the server wrote on its stderr; "" where there is no such thing."""
+
+    async def kill(self) -> None:
+        """Ends the server at once if it is ours, also while `aclose` is patient in another task. Idempotent."""
 
     async def aclose(self) -> None:
         """Closes the pipe and stops the server if it is ours. Bounded, idempotent, completed when cancelled."""

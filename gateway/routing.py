@@ -7,7 +7,8 @@ and never changes itself.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 
 import msgspec
 
@@ -16,7 +17,7 @@ from gateway.limits import LIST_PAGE_ITEMS, MAX_INSTRUCTIONS_CHARS
 from gateway.mcp.capabilities import offered
 from gateway.mcp.cursors import decode_cursor, encode_cursor
 from gateway.mcp.listing import KINDS, Item, Kind, ServerLists, list_result
-from gateway.mcp.naming import Exposure, NameMode, Offer, expose, first_wins
+from gateway.mcp.naming import SEPARATOR, Exposure, NameMode, Offer, expose, first_wins
 from gateway.mcp.params import pack, with_text
 from gateway.mcp.uri_templates import UriTemplate, parse_template
 from gateway.ports import Route
@@ -24,7 +25,11 @@ from gateway.ports import Route
 RESOURCE_NOT_FOUND = -32002
 """MCP 2025-11-25, resources, "Error Handling"."""
 _SHOWN_CHARS = 100
-"""Of a name that is not known, in the error; longer ones get no suggestion either, for that compares all names."""
+"""Of a name that is not known, in the error; longer ones get no suggestion either."""
+_SUGGESTIONS = 3
+"""Names suggested at most."""
+_COMPARED_NAMES = 200
+"""Names looked at for a suggestion: 1000 similar ones take 13 ms, in which nobody else is served."""
 _FINGERPRINT_BYTES = 12
 """Enough that two states of one list are never taken for each other."""
 
@@ -157,7 +162,7 @@ class Directory:
         routes = self._shelves[kind].routes
         route = routes.get(name)
         if route is None:
-            raise UnknownTarget(f"No {noun} is named {_shown(name)}{_suggestion(name, routes)}.")
+            raise UnknownTarget(f"No {noun} is named {_shown(name)}{_suggestion(name, routes)}")
         return route
 
 
@@ -219,11 +224,14 @@ def _shown(name: str) -> str:
     return repr(name if len(name) <= _SHOWN_CHARS else name[:_SHOWN_CHARS] + "…")
 
 
-def _suggestion(name: str, known: Iterable[str]) -> str:
+def _suggestion(name: str, known: Collection[str]) -> str:
+    """The end of the sentence: the name that was probably meant, if there is one."""
     if len(name) > _SHOWN_CHARS:
-        return ""
+        return "."
     # lazy: needed for this error only
     import difflib  # noqa: PLC0415 -- see above
 
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    # A model that knew the bare name of a tool that has since been prefixed means that one.
+    close = [exposed for exposed in known if exposed.endswith(SEPARATOR + name)]
+    close = close or difflib.get_close_matches(name, islice(known, _COMPARED_NAMES), n=1)
+    return f"; did you mean {' or '.join(map(repr, close[:_SUGGESTIONS]))}?" if close else "."

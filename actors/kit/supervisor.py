@@ -37,6 +37,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
     `started()` once it serves, and only then the next child is started.
     `stop` asks the child to end by itself (a tell, never blocking); without it, stopping means cancelling.
     `mailboxes` outlive a restart. At each end of the child, asks in its hand are failed; at the last one they close.
+    A mailbox that must outlive the restart of a whole supervisor is listed in that supervisor's own spec instead.
     """
 
     name: str
@@ -83,12 +84,15 @@ class Supervisor:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Starts the children in order, signals, and supervises until `stop`. May be run again after its end.
 
+        Stopped while the children come up, it signals too: there is nothing more to wait for.
+
         Cancellation: all children are cancelled at once; for an end in order, `stop` first.
 
         Raises:
             RestartLimitExceeded: from a child's last crash; all others have been stopped.
         """
         self._serving, self._ended, self._failure = trio.CancelScope(), trio.Event(), None
+        up = False
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
@@ -96,8 +100,11 @@ class Supervisor:
                     for spec in self._specs:
                         await self._spawn(nursery, spec).up.wait()
                     task_status.started()
+                    up = True
                     await trio.sleep_forever()
                 self._nursery = None
+                if not (up or self._failure):
+                    task_status.started()
                 await self._stop_children()
         finally:
             self._nursery = None
@@ -124,7 +131,7 @@ class Supervisor:
             await self._children[name].stop()
 
     async def stop(self) -> None:
-        """Stops all children, and with them `run`; returns when both are done. Idempotent.
+        """Stops all children, and with them `run`; returns when both are done. Nothing to do outside of a run.
 
         First those of `start_child`, together, then the others in reverse order of their start. Each is asked to
         end, and cancelled after its `shutdown_s`.
@@ -163,7 +170,7 @@ class Supervisor:
         """What follows the end of a life: the pause before the next one, or None for no next one."""
         if crash is not None:
             _log.crash("child_crashed", crash, supervisor=self._name, child=child.spec.name)
-        if not child.is_due(crash):
+        if self._serving.cancel_called or not child.is_due(crash):
             return None
         if child.may_restart():
             return child.backoff.next_s()

@@ -142,11 +142,31 @@ class ServerEntry(msgspec.Struct, frozen=True):
 
 
 class EntryFault(msgspec.Struct, frozen=True):
-    """An entry, or a file, that cannot be used. It costs only itself."""
+    """An entry, or a file, that cannot be used. It costs only itself.
+
+    `whole_file`: the file as such could not be read; `name` is then its base name.
+    """
 
     name: str
     origin: Origin
     reason: str
+    whole_file: bool = False
+
+    def __str__(self) -> str:
+        """One sentence with the place."""
+        place = (
+            f"{self.origin.source}:{self.origin.line}" if self.origin.line else self.origin.source
+        )
+        return f"{self.name} ({place}): {self.reason}"
+
+
+class ParsedCatalog(msgspec.Struct, frozen=True, kw_only=True):
+    """One catalog file: its usable entries in order, and what is broken in it."""
+
+    name: str
+    display_name: str = ""
+    entries: tuple[ServerEntry, ...] = ()
+    faults: tuple[EntryFault, ...] = ()
 
 
 class Mount(msgspec.Struct, frozen=True):
@@ -199,6 +219,8 @@ class PociLaunch(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[PociTool, ...]
     env: Mapping[str, str] = msgspec.field(default_factory=dict)
     config: str = "{}"
+    allowed_mounts: tuple[str, ...] = ()
+    """Lines of `mounts:` for this server: guarded paths that the operator lets it bind."""
     disable_network: bool = False
     memory_bytes: int
     cpus: float
@@ -226,7 +248,7 @@ class EnabledServer(msgspec.Struct, frozen=True, kw_only=True):
 
     `spec_hash` is a keyed hash of the launch and the pooling: equal hashes mean that running containers stay valid.
     `list_key` is a keyed hash of what decides the server's lists (launch without pooling).
-    `tools` is the allow-list of upstream tool names, None for all.
+    `tools` is the allow-list of upstream tool names, casefolded, None for all.
     `prefix` is set where the entry forces one on its exposed names.
     """
 
@@ -240,7 +262,7 @@ class EnabledServer(msgspec.Struct, frozen=True, kw_only=True):
 
     def allows_tool(self, name: str) -> bool:
         """Whether the operator's tool lists let this upstream tool through."""
-        return self.tools is None or name in self.tools
+        return self.tools is None or name.casefold() in self.tools
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,6 +53,7 @@ class _FailureFrame(msgspec.Struct, gc=False, tag_field="jsonrpc", tag="2.0"):
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_error = msgspec.json.Decoder(_ErrorBody).decode
+_decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_id: Callable[[msgspec.Raw], Id] = msgspec.json.Decoder(Id).decode
 _encode = msgspec.json.Encoder().encode
@@ -90,6 +91,11 @@ def decode(frame: bytes | bytearray | memoryview) -> Message:
     if envelope.method is not msgspec.UNSET:
         return _call(envelope, envelope.method)
     return _answer(envelope)
+
+
+def raw(value: object) -> msgspec.Raw:
+    """A value of ours as JSON text, ready to be part of a message."""
+    return msgspec.Raw(_encode(value))
 
 
 def encode(message: Message) -> bytes:
@@ -214,13 +220,14 @@ def _not_json(error: Exception) -> Malformed:
 def _refuse(frame: bytes, error: msgspec.ValidationError) -> NoReturn:
     """Says why the frame, which is no envelope, is none; msgspec stopped at the first fault it met."""
     try:
-        members = _decode_members(frame)
-    except msgspec.ValidationError:
-        is_batch = frame.lstrip()[:1] == b"["
-        reason = "batches are not supported" if is_batch else "it must be a JSON object"
-        raise _not_a_message(reason, None) from error
+        whole = memoryview(_decode_raw(frame))
     except (msgspec.DecodeError, RecursionError) as unreadable:
         raise _not_json(unreadable) from unreadable
+    if whole[0] != _OBJECT:
+        is_batch = whole[0] == _ARRAY
+        reason = "batches are not supported" if is_batch else "it must be a JSON object"
+        raise _not_a_message(reason, None) from error
+    members = _decode_members(whole)
     request_id = _readable_id(members)
     if "jsonrpc" not in members or bytes(members["jsonrpc"]) != b'"2.0"':
         reason = '"jsonrpc" must be "2.0"'

@@ -33,7 +33,8 @@ class LineSplitter:
                 found.append(line)
         if not self._skipping:
             self._begun += begun
-            if self._is_too_long(self._begun):
+            # One byte of grace for a CR whose LF may still come.
+            if len(self._begun) > self._max_bytes + self._begun.endswith(b"\r"):
                 self._skipping = True
                 self._begun.clear()
                 found.append(self._fault())
@@ -54,13 +55,9 @@ class LineSplitter:
             line = bytes(self._begun)
             self._begun.clear()
         line = line.removesuffix(b"\r")
-        if self._is_too_long(line):
+        if len(line) > self._max_bytes:
             return self._fault()
         return None if not line or line.isspace() else line
-
-    def _is_too_long(self, line: bytes | bytearray) -> bool:
-        # One byte of grace for a CR whose LF may still come.
-        return len(line) > self._max_bytes + line.endswith(b"\r")
 
     def _fault(self) -> Malformed:
         return Malformed(

@@ -25,6 +25,14 @@ class ClientHello(msgspec.Struct, frozen=True):
     capabilities: dict[str, msgspec.Raw]
     client_info: msgspec.Raw
 
+    @property
+    def client_name(self) -> str:
+        """The client's name for logs; "" where it has none."""
+        try:
+            return _decode_named(self.client_info).name
+        except msgspec.DecodeError:
+            return ""
+
 
 class ServerHello(msgspec.Struct, frozen=True):
     """What a server says of itself. `version` is the revision that it settled on, one that is served here."""
@@ -35,19 +43,24 @@ class ServerHello(msgspec.Struct, frozen=True):
     instructions: str = ""
 
 
+class _Named(msgspec.Struct):
+    name: str = ""
+
+
 class _InitializeParams(msgspec.Struct, rename="camel"):
     protocol_version: str
     capabilities: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
     client_info: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
 
 
-class _InitializeResult(msgspec.Struct, rename="camel", omit_defaults=True):
+class _InitializeResult(msgspec.Struct, rename="camel"):
     protocol_version: str
-    capabilities: dict[str, msgspec.Raw]
+    capabilities: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
     server_info: dict[str, msgspec.Raw] | None = None
     instructions: str | None = None
 
 
+_decode_named = msgspec.json.Decoder(_Named).decode
 _decode_params = msgspec.json.Decoder(_InitializeParams).decode
 _decode_result = msgspec.json.Decoder(_InitializeResult).decode
 _encode = msgspec.json.Encoder().encode

@@ -67,15 +67,13 @@ class ServerLists(msgspec.Struct, frozen=True, kw_only=True):
 
     def items(self, kind: Kind) -> tuple[Item, ...]:
         """The items of that list, in the server's order."""
-        match kind:
-            case "tools":
-                return self.tools
-            case "prompts":
-                return self.prompts
-            case "resources":
-                return self.resources
-            case "templates":
-                return self.templates
+        lists: dict[Kind, tuple[Item, ...]] = {
+            "tools": self.tools,
+            "prompts": self.prompts,
+            "resources": self.resources,
+            "templates": self.templates,
+        }
+        return lists[kind]
 
 
 class _Stored(msgspec.Struct):
@@ -176,16 +174,12 @@ def _read_item(kind: Kind, raw: msgspec.Raw) -> Item:
     key = _text(members, key_field)
     if key is None:
         raise _Unusable(f'its "{key_field}" is no text')
-    match kind:
-        case "tools":
-            members["inputSchema"] = _input_schema(key, members.get("inputSchema"))
-        case "prompts":
-            pass
-        case "resources" | "templates":
-            if kind == "resources" and not _URI.match(key):
-                raise _Unusable(f"its uri {key[:_SHOWN_CHARS]!r} is none")
-            if _text(members, "name") is None:
-                members["name"] = members[key_field]
+    if kind == "resources" and not _URI.match(key):
+        raise _Unusable(f"its uri {key[:_SHOWN_CHARS]!r} has no scheme")
+    if kind == "tools":
+        members["inputSchema"] = _input_schema(key, members.get("inputSchema"))
+    elif _text(members, "name") is None:
+        members["name"] = members[key_field]
     return Item(key, members)
 
 

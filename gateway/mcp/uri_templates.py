@@ -70,16 +70,18 @@ def _expression(inside: str) -> _Part:
 
 def _advance(part: _Part, uri: str, reached: set[int]) -> set[int]:
     """The positions up to which the URI is matched with `part`, from those up to which it was without."""
-    match part.kind:
-        case "text":
-            return {at + len(part.text) for at in reached if uri.startswith(part.text, at)}
-        case "path":
-            return set(range(min(reached) + 1, len(uri) + 1)) if reached else set()
-        case "optional":
-            starts = [at for at in reached if uri.startswith(part.text, at)]
-            return reached | set(range(min(starts) + 1, len(uri) + 1)) if starts else reached
-        case "segment":
-            return _through_segments(uri, reached)
+    if part.kind == "segment":
+        return _through_segments(uri, reached)
+    if part.kind == "path":
+        return _through_all(uri, reached)
+    starts = {at for at in reached if uri.startswith(part.text, at)}
+    if part.kind == "optional":
+        return reached | _through_all(uri, starts)
+    return {at + len(part.text) for at in starts}
+
+
+def _through_all(uri: str, reached: set[int]) -> set[int]:
+    return set(range(min(reached) + 1, len(uri) + 1)) if reached else set()
 
 
 def _through_segments(uri: str, reached: set[int]) -> set[int]:

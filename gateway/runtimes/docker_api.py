@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway import limits
@@ -130,6 +131,15 @@ class DockerApi:
             raise not_pulled(image, str(error)) from error
         except Refused as error:
             raise not_pulled(image, error.reason) from error
+
+    def build(
+        self, image: str, folder: Path, arguments: Mapping[str, str]
+    ) -> Iterator[Mapping[str, Any]]:
+        """Builds an image from a folder with a Dockerfile; gives the engine's events (see `image_builds`)."""
+        with self._calling() as client:
+            yield from client.build(
+                path=str(folder), tag=image, buildargs=dict(arguments), rm=True, decode=True
+            )
 
     def find(self, *, home_id: str = "", instance_id: str = "") -> list[Found]:
         """The containers with our labels, in any state; of one home or instance if given."""

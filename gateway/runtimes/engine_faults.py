@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import ssl
 
-from gateway.errors import EngineUnreachable, ImageMissing, StartFailed
+from gateway.errors import EngineRefuses, EngineUnreachable, ImageMissing, StartFailed
 from gateway.ports import StartRequest
 from gateway.runtimes.engine_endpoint import Endpoint
 
@@ -15,7 +15,7 @@ def unreachable(endpoint: Endpoint, error: Exception) -> EngineUnreachable:
     where = f"the container engine at {endpoint.url}"
     number = _system_error(error)
     if number in {errno.EACCES, errno.EPERM}:
-        return EngineUnreachable(
+        return EngineRefuses(
             f"{where} refuses this user: run `sudo usermod -aG docker $USER`, then log in again"
         )
     if number in {errno.ENOENT, errno.ECONNREFUSED}:

@@ -99,6 +99,18 @@ def claimed(home: Home, instance_id: str) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def dead_instances(home: Home) -> bool:
+    """Whether a gateway of this home was killed: it has left its lock behind, which can be taken."""
+    for path in home.run.glob("*.lock"):
+        try:
+            with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue
+        return True
+    return False
+
+
 def drop_stale_locks(home: Home) -> None:
     """Removes the lock files of dead gateways; call it after what they left has been removed."""
     for path in home.run.glob("*.lock"):

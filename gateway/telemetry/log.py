@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import json as json_text
 import logging
+import math
 import os
 import re
 import select
 import time
 import traceback
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Final, Literal
 
-from gateway.limits import LOG_VALUE_CHARS, MIN_SECRET_CHARS
+from gateway.errors import OptionError
+from gateway.limits import LOG_VALUE_CHARS
+from gateway.telemetry.redaction import redact, redact_values
+
+__all__ = ["Level", "Logger", "configure", "get_logger", "redact_values"]
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -26,7 +30,6 @@ STDERR: Final = 2
 """The descriptor itself: `sys.stderr` may have been replaced, and has a buffer."""
 
 _ROOT: Final = "mcpgw"
-_MASK: Final = "***"
 _NAMES: Final = {
     logging.DEBUG: "debug",
     logging.INFO: "info",
@@ -37,8 +40,6 @@ _NAMES: Final = {
 # C0 and C1 controls, line and paragraph separators, direction overrides, lone surrogates.
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _NEEDS_QUOTES: Final = re.compile(r'[\s"=\\]|^$')
-_PIPE_BUF: Final = 4096
-"""Bytes that a pipe which reports room takes without blocking (Linux; POSIX: at least 512)."""
 
 
 class Logger:
@@ -80,11 +81,7 @@ class Logger:
     def _emit(
         self, level: int, event: str, fields: dict[str, object], error: BaseException | None = None
     ) -> None:
-        # Built here and not by `Logger.log`, which walks the stack to find its caller.
-        info = None if error is None else (type(error), error, error.__traceback__)
-        record = logging.LogRecord(self._logger.name, level, "", 0, event, None, info)
-        record.fields = fields
-        self._logger.handle(record)
+        self._logger.handle(_record(self._logger.name, level, event, fields, error))
 
 
 def get_logger(part: str) -> Logger:
@@ -98,7 +95,7 @@ def configure(level: Level, *, json: bool = False, log_file: str = "") -> None:
     Replaces what an earlier call set up.
 
     Raises:
-        OSError: the file cannot be opened.
+        OptionError: the file cannot be opened.
     """
     outputs = [_Output(STDERR)]
     if log_file:
@@ -115,45 +112,6 @@ def configure(level: Level, *, json: bool = False, log_file: str = "") -> None:
     logging.getLogger(_ROOT).setLevel(level.upper())
 
 
-def redact_values(values: Iterable[str]) -> None:
-    """From now on masks these values in every line. Values are only ever added: old secrets stay secret.
-
-    Values of less than `limits.MIN_SECRET_CHARS` are left alone: masking "1" or "dev" would hide the logs, not the secret.
-    """
-    _redaction.add(values)
-
-
-class _Redaction:
-    """The secret values, and their removal from texts."""
-
-    def __init__(self) -> None:
-        self._values: frozenset[str] = frozenset()
-
-    def add(self, values: Iterable[str]) -> None:
-        self._values |= {value for value in values if len(value) >= MIN_SECRET_CHARS}
-
-    def __call__(self, text: str) -> str:
-        """`text` with every occurrence masked; overlapping ones as one, so that no rest of the longer is left."""
-        spans = sorted(span for value in self._values for span in _occurrences(value, text))
-        kept, position = "", 0
-        for start, end in spans:
-            if start >= position:
-                kept += text[position:start] + _MASK
-            position = max(position, end)
-        return kept + text[position:]
-
-
-def _occurrences(value: str, text: str) -> list[tuple[int, int]]:
-    found, start = [], text.find(value)
-    while start >= 0:
-        found.append((start, start + len(value)))
-        start = text.find(value, start + 1)
-    return found
-
-
-_redaction: Final = _Redaction()
-
-
 class ConsoleFormatter(logging.Formatter):
     """For people: `12:00:01.123 info  container_started server=github ms=412`."""
 
@@ -162,7 +120,7 @@ class ConsoleFormatter(logging.Formatter):
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         line = f"{clock}.{int(record.msecs):03} {_NAMES.get(record.levelno, 'info'):5} {_escape(_event(record))}"
         for key, value in _fields(record).items():
-            line += f" {_escape(key)}={_quote(value) if isinstance(value, str) else _plain(value)}"
+            line += f" {_escape(key)}={_quote(value) if isinstance(value, str) else json_text.dumps(value)}"
         for row in _traceback(record).splitlines():
             line += f"\n    {_escape(row)}"
         return line
@@ -187,8 +145,18 @@ class JsonFormatter(logging.Formatter):
         return json_text.dumps(line, ensure_ascii=True)
 
 
+def _record(
+    name: str, level: int, event: str, fields: dict[str, Any], error: BaseException | None = None
+) -> logging.LogRecord:
+    """Built by hand: `Logger.log` walks the stack to find its caller, which nobody is shown."""
+    info = None if error is None else (type(error), error, error.__traceback__)
+    record = logging.LogRecord(name, level, "", 0, event, None, info)
+    record.fields = fields
+    return record
+
+
 def _event(record: logging.LogRecord) -> str:
-    return _redaction(record.getMessage())
+    return _text(record.getMessage())
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
@@ -196,24 +164,29 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     return {key: _value(value) for key, value in getattr(record, "fields", {}).items()}
 
 
-def _value(value: object) -> object:
-    """Numbers, truth values and None as they are, all else as text: masked, then cut, so that no half secret is left."""
+def _value(value: object) -> bool | int | float | str | None:
+    """Numbers, truth values and None as they are, all else as text."""
     if value is None or isinstance(value, bool | int):
         return value
-    if isinstance(value, float):
+    if isinstance(value, float) and math.isfinite(value):
         return round(value, 3)
     if isinstance(value, BaseException):
-        value = f"{type(value).__name__}: {value}"
-    text = _redaction(str(value))
-    if len(text) > LOG_VALUE_CHARS:
-        return f"{text[:LOG_VALUE_CHARS]}… ({len(text) - LOG_VALUE_CHARS} more)"
-    return text
+        return _text(f"{type(value).__name__}: {value}")
+    return _text(str(value))
+
+
+def _text(text: str) -> str:
+    """Masked first and cut then, so that no half of a secret is left."""
+    text = redact(text)
+    if len(text) <= LOG_VALUE_CHARS:
+        return text
+    return f"{text[:LOG_VALUE_CHARS]}… ({len(text) - LOG_VALUE_CHARS} more)"
 
 
 def _traceback(record: logging.LogRecord) -> str:
     if not record.exc_info or record.exc_info[1] is None:
         return ""
-    return _redaction("".join(traceback.format_exception(record.exc_info[1])))
+    return redact("".join(traceback.format_exception(record.exc_info[1])))
 
 
 def _escape(text: str) -> str:
@@ -222,17 +195,18 @@ def _escape(text: str) -> str:
 
 def _quote(text: str) -> str:
     """The bare text where it is one word, else in double quotes with backslashes."""
-    if not _NEEDS_QUOTES.search(text):
-        return _escape(text)
+    if not (_NEEDS_QUOTES.search(text) or _UNSAFE.search(text)):
+        return text
     return '"' + _escape(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
 
 
-def _plain(value: object) -> str:
-    return json_text.dumps(value)
-
-
 def _open_log(path: str) -> int:
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OptionError(
+            f"cannot write the log file {path}: {error.strerror}; name another one with --log"
+        ) from error
 
 
 class _Output(logging.Handler):
@@ -247,19 +221,28 @@ class _Output(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes one record, or drops it: a log that cannot be written is no reason to fail."""
-        line = self.format(record) + "\n"
+        lines = [self._line(record)]
         if self._dropped:
-            line = f"({self._dropped} lines lost: nobody read them)\n{line}"
+            lost = _record("log", logging.WARNING, "log_lines_lost", {"lines": self._dropped})
+            lines.insert(0, self._line(lost))
         if self._torn:
-            line = f"\n{line}"
-        with suppress(OSError):
-            self._write(line.encode("utf-8", "backslashreplace"))
+            lines.insert(0, "")
+        self._write("".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
 
-    def _write(self, line: bytes) -> None:
-        rest = memoryview(line)
-        while rest and select.select([], [self._descriptor], [], 0)[1]:
-            rest = rest[os.write(self._descriptor, rest[:_PIPE_BUF]) :]
-        self._torn = 0 < len(rest) < len(line)
+    def _line(self, record: logging.LogRecord) -> str:
+        try:
+            return self.format(record)
+        except Exception as error:  # noqa: BLE001 — a value whose `str` fails, a library's wrong format string
+            fields = {"logger": record.name, "error": type(error).__name__}
+            return self.format(_record("log", logging.ERROR, "log_line_unprintable", fields))
+
+    def _write(self, lines: bytes) -> None:
+        rest = memoryview(lines)
+        with suppress(OSError):
+            while rest and select.select([], [self._descriptor], [], 0)[1]:
+                # What is reported writable takes so much without blocking (POSIX, `select`).
+                rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
+        self._torn = 0 < len(rest) < len(lines)
         self._dropped = self._dropped + 1 if rest else 0
 
     def close(self) -> None:

@@ -115,7 +115,7 @@ async def test_a_stop_while_children_come_up_ends_the_start() -> None:
 
     supervisor = Supervisor("root", Random(1), [ChildSpec(name="a", run=never, signals_start=True)])
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(supervisor.run)
+        nursery.start_soon(nursery.start, supervisor.run)
         await wait_all_tasks_blocked()
         await supervisor.stop()
         assert supervisor.children() == []
@@ -383,6 +383,45 @@ async def test_mailboxes_outlive_a_crash_and_close_with_the_last_life() -> None:
         await supervisor.stop()
         with pytest.raises(ActorGone, match="pool has ended"):
             mailbox.address.tell(Reply())
+
+
+async def test_a_mailbox_of_an_inner_child_outlives_the_inner_supervisor() -> None:
+    """Listed with the supervisor that is restarted, a mailbox stays open through that restart."""
+    mailbox: Mailbox[Reply[str]] = Mailbox(4, name="leaf")
+    lives: list[int] = []
+
+    async def leaf() -> None:
+        lives.append(1)
+        reply = await mailbox.receive()
+        if len(lives) == 1:
+            raise ValueError("crash")
+        reply.resolve("lease")
+        await trio.sleep_forever()
+
+    inner = Supervisor("inner", Random(1), [ChildSpec(name="leaf", run=leaf, intensity=0)])
+    spec = ChildSpec(name="inner", run=inner.run, backoff=NO_PAUSE, mailboxes=(mailbox,))
+    async with running(spec):
+        with pytest.raises(ActorGone, match="leaf stopped before it answered"):
+            await mailbox.address.ask(lambda reply: reply)
+        assert await mailbox.address.ask(lambda reply: reply) == "lease"
+
+
+async def test_nothing_is_restarted_once_the_end_has_begun(autojump_clock: MockClock) -> None:
+    """A child that crashes while others are being stopped stays down, however permanent."""
+    journal: list[str] = []
+
+    async def crash_late() -> None:
+        journal.append("a starts")
+        await trio.sleep(1.0)
+        raise ValueError("crash")
+
+    stubborn = Life(journal, "b")
+    async with running(
+        ChildSpec(name="a", run=crash_late, intensity=0, backoff=NO_PAUSE),
+        ChildSpec(name="b", run=stubborn.run, stop=lambda: None, shutdown_s=2.0),
+    ) as supervisor:
+        await supervisor.stop()
+    assert journal == ["a starts", "b starts", "b is cancelled"]
 
 
 async def test_cancelling_the_run_leaves_no_child() -> None:

@@ -1,0 +1,215 @@
+"""Where servers run, and whose they are: the instance lock, the engine, local processes, the reaper.
+
+Opening it takes the lock and touches nothing else: the engine is asked for the first time when a container starts, or
+when a killed gateway of this home left its lock behind.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import trio
+
+from gateway import limits
+from gateway.errors import BackendError, EngineRefuses, EngineUnreachable
+from gateway.home import Home
+from gateway.options import GatewayOptions
+from gateway.ports import Link, OneShotRuntime, RunOutput, Runtime, StartRequest
+from gateway.runtimes.container_config import Owner
+from gateway.runtimes.docker_engine import DockerEngine
+from gateway.runtimes.engine_endpoint import locate_engine
+from gateway.runtimes.engine_facts import PullProgress
+from gateway.runtimes.ownership import (
+    InstanceLock,
+    dead_instances,
+    drop_stale_locks,
+    reap,
+    remove_instance,
+)
+from gateway.runtimes.process import ProcessRuntime
+from gateway.runtimes.process_records import sweep_processes
+from gateway.runtimes.static import StaticRuntime
+from gateway.telemetry.log import get_logger
+
+log = get_logger("backends")
+
+
+class Engine(Runtime, OneShotRuntime, Protocol):
+    """A container engine."""
+
+
+class Backends:
+    """The runtimes of one gateway. Made by `open_backends`; closed by `aclose`."""
+
+    def __init__(
+        self,
+        home: Home,
+        lock: InstanceLock,
+        *,
+        engine: Engine,
+        docker: DockerEngine | None,
+        processes: Runtime,
+    ) -> None:
+        self.engine: Engine = _Watched(engine, self)
+        self.processes = processes
+        self.engine_used = False
+        """Whether a container was ever asked for: only then is there something of ours to look for."""
+        self._home = home
+        self._lock = lock
+        self._docker = docker
+
+    @property
+    def shares_files(self) -> bool:
+        """Whether the engine sees the files that we see: it is on this machine, and we are in no container."""
+        return self._docker is not None and self._docker.shares_files
+
+    async def engine_in_reach(self) -> bool:
+        """Whether a container engine answers.
+
+        Raises:
+            EngineRefuses: there is one, and it refuses us; the text has the fix.
+        """
+        if self._docker is None:
+            return False
+        try:
+            with trio.fail_after(limits.ENGINE_PROBE_S):
+                await self._docker.ping()
+        except trio.TooSlowError:
+            return False
+        except EngineRefuses:
+            raise
+        except EngineUnreachable:
+            return False
+        return True
+
+    async def reap_forever(self) -> None:
+        """Removes what killed gateways of this home left: at once where there is a sign of one, then now and then.
+
+        An engine that does not answer is tried again; it is no failure of ours.
+        """
+        while True:
+            if self.engine_used or dead_instances(self._home):
+                await self._reap()
+            await trio.sleep(limits.REAP_INTERVAL_S)
+
+    async def aclose(self) -> None:
+        """Removes by label what is still there of ours, gives up the engine's connections and the lock.
+
+        Bounded by `limits.REMOVE_TIMEOUT_S`; completed when cancelled.
+        """
+        if self._docker is not None:
+            with trio.move_on_after(limits.REMOVE_TIMEOUT_S, shield=True):
+                if self.engine_used:
+                    await self._remove_own(self._docker)
+                await self._docker.aclose()
+        self._lock.release()
+
+    async def _reap(self) -> None:
+        """One look at the engine and at the records of local processes."""
+        await sweep_processes(self._home)
+        if self._docker is None:
+            return
+        try:
+            await reap(self._docker, self._home)
+        except BackendError as error:
+            log.debug("not_reaped", reason=str(error))
+        else:
+            drop_stale_locks(self._home)
+
+    async def _remove_own(self, docker: DockerEngine) -> None:
+        """The last act: whatever the links have not removed."""
+        try:
+            await remove_instance(docker, self._lock.instance_id)
+        except BackendError as error:
+            log.warning("containers_may_be_left", reason=str(error))
+
+
+class _Watched:
+    """An engine that notes that it was used."""
+
+    def __init__(self, engine: Engine, backends: Backends) -> None:
+        self._engine = engine
+        self._backends = backends
+
+    async def start(self, request: StartRequest) -> Link:
+        """Starts a server."""
+        self._backends.engine_used = True
+        return await self._engine.start(request)
+
+    async def run(self, request: StartRequest) -> RunOutput:
+        """Runs a container to its end."""
+        self._backends.engine_used = True
+        return await self._engine.run(request)
+
+
+class _NoEngine:
+    """Stands for an engine whose address cannot be understood: the reason comes with each start.
+
+    Raises:
+        EngineUnreachable: always.
+    """
+
+    def __init__(self, reason: EngineUnreachable) -> None:
+        self._reason = str(reason)
+
+    async def start(self, _request: StartRequest) -> Link:
+        """Refuses."""
+        await trio.lowlevel.checkpoint()
+        raise EngineUnreachable(self._reason)
+
+    async def run(self, _request: StartRequest) -> RunOutput:
+        """Refuses."""
+        await trio.lowlevel.checkpoint()
+        raise EngineUnreachable(self._reason)
+
+
+def open_backends(options: GatewayOptions, environ: Mapping[str, str]) -> Backends:
+    """Takes the instance lock and prepares the runtimes. The caller closes it."""
+    home, lock = _take_lock(Home(Path(options.home)))
+    processes = ProcessRuntime(home, lock.instance_id, environ=environ, on_stderr=_log_stderr)
+    docker: DockerEngine | None = None
+    engine: Engine
+    if options.static:
+        engine = StaticRuntime()
+    else:
+        try:
+            engine = docker = DockerEngine(
+                locate_engine(environ),
+                Owner(home.identity(), lock.instance_id),
+                in_container=options.in_container,
+                on_stderr=_log_stderr,
+                on_pull=_log_pull,
+            )
+        except EngineUnreachable as error:
+            engine = _NoEngine(error)
+    return Backends(home, lock, engine=engine, docker=docker, processes=processes)
+
+
+def _take_lock(home: Home) -> tuple[Home, InstanceLock]:
+    """The lock, in a home of its own for this run where the real one cannot be written."""
+    try:
+        home.identity()
+        return home, InstanceLock.take(home)
+    except OSError as error:
+        log.warning("home_not_writable", home=str(home.root), reason=str(error))
+        substitute = Home(Path(tempfile.mkdtemp(prefix="mcpgw-")))
+        return substitute, InstanceLock.take(substitute)
+
+
+def _log_stderr(server: str, line: str) -> None:
+    """A line that a server wrote on its stderr."""
+    log.debug("server_stderr", server=server, line=line)
+
+
+def _log_pull(progress: PullProgress) -> None:
+    """How far a pull is."""
+    log.info(
+        "pulling_image",
+        image=progress.image,
+        status=progress.status,
+        done_bytes=progress.done_bytes,
+        total_bytes=progress.total_bytes,
+    )

@@ -1,0 +1,160 @@
+"""One client request on its way to a server and back, and the deadlines of all of them.
+
+A call is settled exactly once: with the server's answer, with a failure, or, when its client withdrew it, with
+nothing. It must not know sessions, pools or transports: whoever makes it says what happens when it is settled, and
+whoever holds it (a pool's queue, a live upstream) says how it is withdrawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+import trio
+
+from gateway import limits
+from gateway.jsonrpc.messages import Failure, Id, Notification
+
+Answer = msgspec.Raw | Failure
+"""A result as the server wrote it, or an error; a `Failure` here carries no id."""
+
+
+class Holder(Protocol):
+    """Where an unsettled call waits."""
+
+    def withdraw(self, call: Call, reason: str) -> None:
+        """Forgets the call, and tells the server if it has it already. Idempotent."""
+
+
+class Call:
+    """A request for one server.
+
+    Args:
+        method: as the server knows it.
+        fields: the params' members; names are already the server's own.
+        progress_token: the client's token, None if it wants no progress.
+        owner: who a container's state belongs to; calls of one owner may share a container.
+        timeout_s: until the answer, and anew with each progress notification.
+        settled: told once, with None for a call that was withdrawn.
+        relayed: told each notification that belongs to this call.
+    """
+
+    __slots__ = (
+        "_relayed",
+        "_settled",
+        "cap",
+        "deadline",
+        "fields",
+        "holder",
+        "is_settled",
+        "method",
+        "number",
+        "owner",
+        "progress_token",
+        "started",
+        "timeout_s",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        fields: dict[str, msgspec.Raw],
+        *,
+        owner: str,
+        timeout_s: float,
+        settled: Callable[[Call, Answer | None], None],
+        relayed: Callable[[Call, Notification], None],
+        progress_token: Id | None = None,
+    ) -> None:
+        self.method = method
+        self.fields = fields
+        self.owner = owner
+        self.timeout_s = timeout_s
+        self.progress_token = progress_token
+        self.holder: Holder | None = None
+        self.number = 0
+        """The id under which the server has it; 0 before it was sent."""
+        self.started = trio.current_time()
+        self.deadline = self.started + timeout_s
+        self.cap = self.started + max(timeout_s, limits.CALL_TIMEOUT_CAP_S)
+        self.is_settled = False
+        self._settled = settled
+        self._relayed = relayed
+
+    def settle(self, answer: Answer | None) -> None:
+        """Hands the answer over. Later answers are ignored: the first one counts."""
+        if self.is_settled:
+            return
+        self.is_settled = True
+        self.holder = None
+        self._settled(self, answer)
+
+    def relay(self, notification: Notification) -> None:
+        """Passes on a notification that belongs to this call, unless it is settled."""
+        if not self.is_settled:
+            self._relayed(self, notification)
+
+    def extend(self) -> None:
+        """Starts the deadline anew: the server shows that it works, up to the cap."""
+        self.deadline = min(trio.current_time() + self.timeout_s, self.cap)
+
+    def withdraw(self, reason: str) -> None:
+        """Takes the call back: whoever holds it forgets it; it settles with nothing."""
+        if self.holder is not None:
+            self.holder.withdraw(self, reason)
+        self.settle(None)
+
+
+class Deadlines:
+    """One sweeper for the deadlines of all calls: no task and no cancel scope per call.
+
+    A call may run over its deadline by `limits.DEADLINE_SWEEP_S`.
+    """
+
+    def __init__(self) -> None:
+        self._calls: set[Call] = set()
+        self._work = trio.Event()
+
+    def __len__(self) -> int:
+        """How many calls are watched."""
+        return len(self._calls)
+
+    def watch(self, call: Call) -> None:
+        """Starts to watch; a settled call falls out by itself."""
+        self._calls.add(call)
+        if not self._work.is_set():
+            self._work.set()
+
+    def forget(self, call: Call) -> None:
+        """Stops watching."""
+        self._calls.discard(call)
+
+    async def run(self) -> None:
+        """Expires calls until cancelled. Sleeps without a timer while there are none."""
+        while True:
+            await self._work.wait()
+            await trio.sleep(limits.DEADLINE_SWEEP_S)
+            now = trio.current_time()
+            for call in [call for call in self._calls if call.is_settled or call.deadline <= now]:
+                self._calls.discard(call)
+                _expire(call)
+            if not self._calls:
+                self._work = trio.Event()
+
+
+def _expire(call: Call) -> None:
+    """Ends a call whose deadline has passed."""
+    if call.is_settled:
+        return
+    waited = trio.current_time() - call.started
+    if call.holder is not None:
+        call.holder.withdraw(call, "deadline passed")
+    call.settle(
+        Failure(
+            None,
+            -32000,
+            f"no answer from the server within {call.timeout_s:g} s (waited {waited:.1f} s); "
+            "the call was cancelled, its outcome is unknown",
+        )
+    )

@@ -1,0 +1,268 @@
+"""The life of one running server: opened, greeted, ready, used by one owner, stopped.
+
+The same life serves containers, local processes and remote servers: they differ in the `Opener` only. Must not know
+how calls are placed; that is the pool's business, which reads this object's fields and gets its mail.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import trio
+
+from actors.assignment import Slot
+from actors.call import Call
+from actors.upstream import Listener, Opener, Upstream
+from gateway.catalog.model import ContainerLaunch, EnabledServer, ProcessLaunch
+from gateway.errors import GatewayError, Gone, StartFailed
+from gateway.jsonrpc.messages import Notification
+from gateway.mcp.listing import ServerLists
+from gateway.ports import MessagePipe, Runtime, StartRequest
+from gateway.telemetry.log import get_logger
+from gateway.upstreams.stdio import StdioPipe
+
+log = get_logger("container")
+
+
+class Keeper(Protocol):
+    """The pool, as its containers see it. All of it returns at once."""
+
+    def became_ready(self, container: Container) -> None:
+        """The handshake is done."""
+
+    def has_room(self, container: Container) -> None:
+        """A call was answered."""
+
+    def exited(self, container: Container, error: GatewayError | None) -> None:
+        """Nothing of it is left; `error` says why where nobody asked it to stop."""
+
+    def listed(self, container: Container, lists: ServerLists, *, announced: bool) -> None:
+        """Its lists were read; `announced`: because the server said that they changed."""
+
+    def list_failed(self, container: Container, error: GatewayError) -> None:
+        """Its lists could not be read."""
+
+    def notified(self, container: Container, notification: Notification) -> None:
+        """It sent a notification that belongs to no call."""
+
+
+class Container(Listener):
+    """One running server, from the decision to start it until nothing of it is left.
+
+    Args:
+        key: its number in the pool.
+        server: what it runs.
+        opener: how it is started.
+        owner: whose it is from the start on, None for a spare.
+        starts: how many may start at a time, over all servers.
+        keeper: the pool.
+    """
+
+    def __init__(
+        self,
+        key: int,
+        server: EnabledServer,
+        opener: Opener,
+        *,
+        owner: str | None,
+        starts: trio.CapacityLimiter,
+        keeper: Keeper,
+    ) -> None:
+        self.key = key
+        self.server = server
+        self.owner = owner
+        self.stale = False
+        """It takes no new call: outdated, stopping, or used up under `call` isolation."""
+        self.listing = False
+        """Its lists are being read."""
+        self.has_listed = False
+        """Its lists were read once since it started: one look for drift is enough."""
+        self.upstream: Upstream | None = None
+        self.started = trio.current_time()
+        self.idle_since = self.started
+        self._opener = opener
+        self._pipe: MessagePipe | None = None
+        self._starts = starts
+        self._keeper = keeper
+        self._stop = trio.Event()
+        self._asked = False
+        """Somebody called `stop`: its end is no failure."""
+        self._opening = trio.CancelScope()
+        self._relist = trio.Event()
+        self._announced = False
+
+    def __repr__(self) -> str:
+        """Its number, state and owner."""
+        return f"<Container {self.server.name}#{self.key} {self.state} owner={self.owner}>"
+
+    @property
+    def ready(self) -> bool:
+        """Whether the handshake is done and the server still there."""
+        return self.upstream is not None and self.upstream.hello is not None
+
+    @property
+    def inflight(self) -> int:
+        """Calls that wait for its answer."""
+        return self.upstream.inflight if self.upstream is not None else 0
+
+    @property
+    def state(self) -> str:
+        """One word for people."""
+        if self._stop.is_set():
+            return "stopping"
+        if not self.ready:
+            return "starting"
+        if self.inflight:
+            return "busy"
+        return "warm" if self.owner is None else "idle"
+
+    @property
+    def name(self) -> str:
+        """What a person would look for, "" before it is started."""
+        return self._pipe.name if self._pipe is not None else ""
+
+    def stderr_tail(self) -> str:
+        """The last of what it wrote on its stderr."""
+        return self._pipe.stderr_tail() if self._pipe is not None else ""
+
+    def slot(self) -> Slot:
+        """What the pool's decisions need to know."""
+        return Slot(
+            key=self.key,
+            owner=self.owner,
+            ready=self.ready,
+            inflight=self.inflight,
+            stale=self.stale,
+            idle_since=self.idle_since,
+        )
+
+    def start(self, call: Call) -> None:
+        """Sends a call to the server."""
+        if self.upstream is None:
+            call.settle(None)
+            return
+        self.idle_since = trio.current_time()
+        self.upstream.start(call)
+
+    def stop(self) -> None:
+        """Takes no more calls and goes away. Calls in flight fail."""
+        self.stale = True
+        self._asked = True
+        self._stop.set()
+        self._opening.cancel()
+
+    async def kill(self) -> None:
+        """Ends it at once, without grace. `run` returns soon after."""
+        self.stop()
+        if self._pipe is not None:
+            await self._pipe.kill()
+
+    def read_lists(self) -> None:
+        """Reads its lists soon, and reports them to the pool."""
+        self.listing = True
+        self._relist.set()
+
+    async def run(self) -> None:
+        """Lives. Returns when nothing of the server is left; never raises but for cancellation."""
+        error: GatewayError | None = None
+        try:
+            with self._opening:
+                async with self._starts:
+                    self._pipe = await self._opener()
+        except GatewayError as failure:
+            error = failure
+        if (pipe := self._pipe) is None:
+            self._keeper.exited(self, None if self._asked else error)
+            return
+        try:
+            error = await self._serve(pipe)
+        finally:
+            self.stale = True
+            if self.upstream is not None:
+                self.upstream.end(Gone(f"server {self.server.name} was stopped"))
+            await pipe.aclose()
+            self._keeper.exited(self, None if self._asked else error)
+
+    async def _serve(self, pipe: MessagePipe) -> GatewayError | None:
+        """Greets the server and keeps the connection until it ends; says why it ended."""
+        upstream = Upstream(pipe, server=self.server.name, listener=self)
+        error: GatewayError | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pipe.run)
+            nursery.start_soon(upstream.run)
+            nursery.start_soon(self._end_when_stopped, nursery.cancel_scope)
+            try:
+                await upstream.initialize(within_s=self.server.pooling.init_timeout_s)
+            except GatewayError as failure:
+                error = failure
+            else:
+                self._greeted(upstream)
+                nursery.start_soon(self._keep_listing, upstream)
+                await upstream.wait_gone()
+                error = upstream.ended
+            nursery.cancel_scope.cancel()
+        return error
+
+    def _greeted(self, upstream: Upstream) -> None:
+        """The handshake is done."""
+        self.upstream = upstream
+        self.idle_since = trio.current_time()
+        took_ms = round((self.idle_since - self.started) * 1000)
+        log.info("server_ready", server=self.server.name, name=upstream.pipe.name, ms=took_ms)
+        self._keeper.became_ready(self)
+
+    async def _end_when_stopped(self, scope: trio.CancelScope) -> None:
+        """Ends the life once `stop` was called, at whatever point it is."""
+        await self._stop.wait()
+        scope.cancel()
+
+    async def _keep_listing(self, upstream: Upstream) -> None:
+        """Reads the lists whenever asked; requests that come meanwhile are one."""
+        while True:
+            await self._relist.wait()
+            self._relist = trio.Event()
+            announced, self._announced = self._announced, False
+            try:
+                lists = await upstream.fetch_lists()
+            except GatewayError as error:
+                self._keeper.list_failed(self, error)
+            else:
+                self.has_listed = True
+                self._keeper.listed(self, lists, announced=announced)
+            self.listing = False
+
+    # --- what the upstream tells -------------------------------------------------------------------------------
+
+    def answered(self) -> None:
+        """A call was settled."""
+        self.idle_since = trio.current_time()
+        self._keeper.has_room(self)
+
+    def list_changed(self, method: str) -> None:
+        """The server says that a list changed: all are read again, several changes at once."""
+        log.debug("list_changed", server=self.server.name, method=method)
+        self._announced = True
+        self.read_lists()
+
+    def notified(self, notification: Notification) -> None:
+        """A notification that belongs to no call."""
+        self._keeper.notified(self, notification)
+
+
+def opener_of(server: EnabledServer, *, engine: Runtime, processes: Runtime) -> Opener:
+    """How a server with a container or process launch is started."""
+    launch = server.launch
+    match launch:
+        case ContainerLaunch():
+            runtime = engine
+        case ProcessLaunch():
+            runtime = processes
+        case _:
+            raise StartFailed(f"server {server.name} is neither a container nor a process")
+    request = StartRequest(server=server.name, launch=launch, spec_hash=server.spec_hash)
+
+    async def open_pipe() -> MessagePipe:
+        link = await runtime.start(request)
+        return StdioPipe(link, server=server.name)
+
+    return open_pipe

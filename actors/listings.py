@@ -1,0 +1,203 @@
+"""What all servers offer: read from the cache, learned from running servers, merged into one directory.
+
+Lists are answered from here without starting anything. Must not know sessions: it tells a callback that something
+changed, and each session compares with what its client has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import trio
+
+from gateway import limits
+from gateway.catalog.model import EnabledServer
+from gateway.errors import GatewayError
+from gateway.home import Home, write_atomic
+from gateway.mcp.listing import ServerLists, dump_lists, load_lists
+from gateway.options import NameMode
+from gateway.routing import Directory, Offering, build_directory
+from gateway.telemetry.log import get_logger
+
+log = get_logger("listings")
+
+
+class Lister(Protocol):
+    """A server's pool, as the listings see it."""
+
+    def want_lists(self) -> None:
+        """Has the lists read, and reported to `Listings.learned` or `Listings.unlisted`."""
+
+
+class Listings:
+    """The lists of all servers, and the directory made of them.
+
+    Args:
+        home: where the lists are kept, one file per `EnabledServer.list_key`.
+        names: how colliding names are told apart.
+        changed: told after each change, a few at once.
+    """
+
+    def __init__(self, home: Home, *, names: NameMode, changed: Callable[[], None]) -> None:
+        self._home = home
+        self._names = names
+        self._changed = changed
+        self._servers: dict[str, EnabledServer] = {}
+        self._listers: dict[str, Lister] = {}
+        self._known: dict[str, ServerLists] = {}
+        self._failed_at: dict[str, float] = {}
+        self._asked: set[str] = set()
+        """Servers whose lists are on their way."""
+        self._complete = trio.Event()
+        self._dirty = trio.Event()
+        self._unsaved: set[str] = set()
+        self._to_save = trio.Event()
+        self._directory: Directory | None = None
+
+    def __repr__(self) -> str:
+        """How many servers are known."""
+        return (
+            f"<Listings known={len(self._known)}/{len(self._servers)} asked={sorted(self._asked)}>"
+        )
+
+    # --- what sessions ask -------------------------------------------------------------------------------------
+
+    def directory(self, overrides: Mapping[str, ServerLists] | None = None) -> Directory:
+        """The merged directory; with `overrides`, as a client sees it whose own containers differ."""
+        if overrides:
+            return self._build({**self._known, **overrides})
+        if self._directory is None:
+            self._directory = self._build(self._known)
+        return self._directory
+
+    def lists_of(self, server: str) -> ServerLists | None:
+        """One server's lists, None where they are not known."""
+        return self._known.get(server)
+
+    def complete(self) -> bool:
+        """Whether the lists of every server are known, or known not to be had for now."""
+        now = trio.current_time()
+        return all(
+            name in self._known
+            or now - self._failed_at.get(name, -limits.LIST_RETRY_S) < limits.LIST_RETRY_S
+            for name in self._servers
+        )
+
+    async def wait_complete(self) -> None:
+        """Has all unknown lists read, in parallel, and waits for them. The deadline is the caller's."""
+        while not self.complete():
+            self._ask_missing()
+            event = self._complete
+            await event.wait()
+
+    # --- what pools report -------------------------------------------------------------------------------------
+
+    def learned(self, server: str, lists: ServerLists) -> None:
+        """These are the server's lists."""
+        self._asked.discard(server)
+        if server not in self._servers:
+            return
+        self._failed_at.pop(server, None)
+        if self._known.get(server) != lists:
+            self._known[server] = lists
+            self._unsaved.add(server)
+            self._to_save.set()
+            self._touch()
+        self._arrived()
+
+    def unlisted(self, server: str, error: GatewayError) -> None:
+        """The server's lists cannot be had for now; what was known stays."""
+        log.warning("server_unlisted", server=server, reason=str(error))
+        self._asked.discard(server)
+        self._failed_at[server] = trio.current_time()
+        self._arrived()
+
+    # --- life --------------------------------------------------------------------------------------------------
+
+    def apply(self, servers: Mapping[str, EnabledServer], listers: Mapping[str, Lister]) -> None:
+        """Takes over a new set of servers: cached lists are read, those of changed servers forgotten."""
+        before = self._servers
+        self._servers = dict(servers)
+        self._listers = dict(listers)
+        for name in [name for name in self._known if name not in servers]:
+            del self._known[name]
+        self._asked &= servers.keys()
+        for name, server in servers.items():
+            old = before.get(name)
+            if old is None or old.list_key != server.list_key:
+                self._failed_at.pop(name, None)
+                self._recall(server)
+        self._touch()
+        self._arrived()
+
+    async def run(self) -> None:
+        """Tells of changes and saves what was learned, until cancelled. A slow disk holds up no news."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._save_forever)
+            while True:
+                await self._dirty.wait()
+                await trio.sleep(limits.LIST_COALESCE_S)
+                self._dirty = trio.Event()
+                self._changed()
+
+    def _recall(self, server: EnabledServer) -> None:
+        """Reads a server's lists from the cache. What is stale or unreadable is as good as nothing."""
+        try:
+            self._known[server.name] = load_lists(self._home.lists(server.list_key).read_bytes())
+        except FileNotFoundError:
+            self._known.pop(server.name, None)
+        except (OSError, GatewayError) as error:
+            log.warning("list_cache_unreadable", server=server.name, reason=str(error))
+            self._known.pop(server.name, None)
+
+    async def _save_forever(self) -> None:
+        """Writes the lists that are not in the cache yet, whenever there are any."""
+        while True:
+            await self._to_save.wait()
+            self._to_save = trio.Event()
+            await self._save()
+
+    async def _save(self) -> None:
+        """Writes what waits. A full or read-only disk costs only the cache."""
+        unsaved, self._unsaved = self._unsaved, set()
+        for name in unsaved & self._known.keys() & self._servers.keys():
+            content = dump_lists(self._known[name])
+            try:
+                path = self._home.lists(self._servers[name].list_key)
+                await trio.to_thread.run_sync(write_atomic, path, content)
+            except OSError as error:
+                log.warning("list_cache_unwritable", server=name, reason=str(error))
+
+    def _ask_missing(self) -> None:
+        """Asks the pools of unknown servers, once each until they answer."""
+        now = trio.current_time()
+        for name in self._servers:
+            failed = now - self._failed_at.get(name, -limits.LIST_RETRY_S) < limits.LIST_RETRY_S
+            if name not in self._known and name not in self._asked and not failed:
+                self._asked.add(name)
+                self._listers[name].want_lists()
+
+    def _arrived(self) -> None:
+        """Wakes those who wait."""
+        self._complete.set()
+        self._complete = trio.Event()
+
+    def _touch(self) -> None:
+        """The directory is outdated."""
+        self._directory = None
+        self._dirty.set()
+
+    def _build(self, known: Mapping[str, ServerLists]) -> Directory:
+        """Merges lists in the order of the servers."""
+        offerings = [
+            Offering(
+                server=name,
+                prefix=server.entry.prefix,
+                lists=known[name],
+                allowed_tools=server.tools,
+            )
+            for name, server in self._servers.items()
+            if name in known
+        ]
+        return build_directory(offerings, names=self._names)

@@ -1,0 +1,496 @@
+"""One client: its handshake, its requests, its cancels, and what it has seen of the lists.
+
+Must not know transports (it answers at an `Outlet`) nor containers (it hands calls to a `Door`). `receive` returns at
+once; only what waits for unknown lists becomes a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Final, Protocol
+
+import msgspec
+import trio
+
+from actors.assignment import EVERYBODY
+from actors.call import Answer, Call
+from actors.listings import Listings
+from gateway import __version__, limits
+from gateway.catalog.model import EnabledServer
+from gateway.errors import (
+    GatewayError,
+    InvalidParams,
+    Malformed,
+    Overloaded,
+    Unavailable,
+    UnknownMethod,
+    UnknownTarget,
+)
+from gateway.jsonrpc import codec
+from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
+from gateway.mcp import handshake, params, versions
+from gateway.mcp.listing import KINDS, Kind, ServerLists
+from gateway.ports import Outlet, Principal, Route
+from gateway.routing import Directory
+from gateway.telemetry.log import get_logger
+
+log = get_logger("session")
+
+SERVER_INFO: Final = codec.raw({"name": "mcpgw", "title": "MCP gateway", "version": __version__})
+
+LIST_METHODS: Final[Mapping[str, Kind]] = {row.method: kind for kind, row in KINDS.items()}
+
+TARGETS: Final[Mapping[str, str]] = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+}
+"""Methods that are routed to a server, with the member of their params that says which."""
+
+CHANGE_NOTICES: Final[Mapping[Kind, str]] = {
+    "tools": "notifications/tools/list_changed",
+    "prompts": "notifications/prompts/list_changed",
+    "resources": "notifications/resources/list_changed",
+    "templates": "notifications/resources/list_changed",
+}
+
+LOG_LEVELS: Final = (
+    "debug",
+    "info",
+    "notice",
+    "warning",
+    "error",
+    "critical",
+    "alert",
+    "emergency",
+)
+"""Source: MCP 2025-11-25, server/utilities/logging, "Log Levels"."""
+
+
+class Door(Protocol):
+    """A server that takes calls: a pool, or the tools of a `poci` entry."""
+
+    @property
+    def server(self) -> EnabledServer:
+        """What is behind it."""
+
+    def submit(self, call: Call) -> None:
+        """Takes a call; it settles later."""
+
+    def release(self, owner: str) -> None:
+        """The owner left."""
+
+
+class House(Protocol):
+    """What a session needs of its surroundings."""
+
+    @property
+    def listings(self) -> Listings:
+        """What all servers offer."""
+
+    @property
+    def log_calls(self) -> bool:
+        """Whether each call is logged."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether no new work is accepted."""
+
+    def door(self, server: str) -> Door | None:
+        """The server of that name."""
+
+    def doors(self) -> Mapping[str, Door]:
+        """All servers."""
+
+    def spawn(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Runs a task beside all others; its failure is logged and costs nobody else."""
+
+    def request_ended(self) -> None:
+        """A request that took time has its answer, or will get none."""
+
+    def closed(self, session: Session) -> None:
+        """A session has ended."""
+
+
+class Session:
+    """One client's session; implements `gateway.ports.ClientSession`."""
+
+    def __init__(
+        self, session_id: str, principal: Principal, *, transport: str, house: House
+    ) -> None:
+        self.id = session_id
+        self.principal = principal
+        self.transport = transport
+        self.protocol_version: str | None = None
+        self.client_name = ""
+        self.last_active = trio.current_time()
+        self.is_closed = False
+        self._house = house
+        self._calls: dict[Id, Call] = {}
+        self._pending: dict[Id, tuple[str, trio.CancelScope]] = {}
+        """Requests that wait for unknown lists: their method, and how to end the wait."""
+        self._outlets: list[Outlet] = []
+        """Where messages without a request go; the newest is last."""
+        self._initialized = False
+        self._log_level = 0
+        self._overrides: dict[str, ServerLists] = {}
+        """Lists of this session's own containers, where they differ from everybody's."""
+        self._own_directory: tuple[Directory, Directory] | None = None
+        """The shared directory, and this session's made from it."""
+        self._shown: dict[Kind, str] = {}
+        """Fingerprints of the lists as the client was last shown, or told to have changed."""
+        self._numbered = 0
+
+    def __repr__(self) -> str:
+        """The client and how busy it is; the id is a secret, so only its beginning."""
+        return f"<Session {self.id[:6]} {self.transport} {self.client_name!r} calls={len(self._calls)}>"
+
+    @property
+    def owner(self) -> str:
+        """This session as the owner of containers."""
+        return f"session:{self.id}"
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request waits for its answer."""
+        return bool(self._calls or self._pending)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for nothing and nobody listens."""
+        return not self.is_busy and not self._outlets
+
+    # --- the transport's side ----------------------------------------------------------------------------------
+
+    def receive(self, message: Message, outlet: Outlet) -> None:
+        """Takes one message. Returns at once; an answer, if one is due, arrives at `outlet` exactly once."""
+        self.last_active = trio.current_time()
+        match message:
+            case Request():
+                try:
+                    self._request(message, outlet)
+                except GatewayError as error:
+                    self._refuse(message.id, outlet, error)
+            case Notification():
+                self._notification(message)
+                outlet.finish(None)
+            case Result() | Failure():
+                log.debug("unexpected_answer", session=self.id[:6])
+                outlet.finish(None)
+
+    def attach(self, outlet: Outlet) -> None:
+        """Names the outlet of messages that belong to no request; the newest one wins."""
+        self._outlets.append(outlet)
+
+    def detach(self, outlet: Outlet) -> None:
+        """Forgets an outlet."""
+        if outlet in self._outlets:
+            self._outlets.remove(outlet)
+        self.last_active = trio.current_time()
+
+    def close(self) -> None:
+        """Ends the session: its calls are cancelled, its containers given up, its streams ended. Idempotent."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        for _, scope in list(self._pending.values()):
+            scope.cancel()
+        for call in list(self._calls.values()):
+            call.withdraw("session ended")
+        for door in self._house.doors().values():
+            door.release(self.owner)
+        for outlet in self._outlets:
+            outlet.finish(None)
+        self._outlets.clear()
+        self._house.closed(self)
+
+    # --- requests ----------------------------------------------------------------------------------------------
+
+    def _request(self, request: Request, outlet: Outlet) -> None:
+        """Answers, or sends on, one request.
+
+        Raises:
+            GatewayError: it is refused; nothing has been sent.
+        """
+        method = request.method
+        if request.id in self._calls or request.id in self._pending:
+            raise Malformed(f"request id {request.id!r} is in use by an earlier request")
+        if method == "ping":
+            self._reply(request.id, outlet, codec.raw({}))
+        elif method == "initialize":
+            self._initialize(request, outlet)
+        elif self.protocol_version is None:
+            raise Malformed(f"{method} came before initialize; send initialize first")
+        elif method in TARGETS:
+            self._call(request, outlet)
+        elif method in LIST_METHODS:
+            self._list(request, outlet)
+        elif method == "logging/setLevel":
+            self._set_level(request, outlet)
+        else:
+            raise UnknownMethod(f"method {method} is not served")
+
+    def _initialize(self, request: Request, outlet: Outlet) -> None:
+        """Does the handshake.
+
+        Source: MCP 2025-11-25, basic/lifecycle, "Initialization" and "Version Negotiation".
+        """
+        if self.protocol_version is not None:
+            raise Malformed("this session is initialized already")
+        hello = handshake.parse_initialize(request.params)
+        self.protocol_version = versions.negotiate(hello.version)
+        self.client_name = hello.client_name
+        directory = self._directory()
+        self._shown = {kind: directory.fingerprint(kind) for kind in KINDS}
+        log.info("client_connected", client=self.client_name, transport=self.transport)
+        self._reply(
+            request.id,
+            outlet,
+            handshake.initialize_result(
+                self.protocol_version,
+                capabilities=directory.capabilities(),
+                instructions=directory.instructions(),
+                server_info=SERVER_INFO,
+            ),
+        )
+
+    def _set_level(self, request: Request, outlet: Outlet) -> None:
+        """Keeps the client's log level."""
+        level = params.text(params.fields(request.params), "level")
+        if level not in LOG_LEVELS:
+            raise InvalidParams(
+                f"log level {level!r} is unknown; use one of {', '.join(LOG_LEVELS)}"
+            )
+        self._log_level = LOG_LEVELS.index(level)
+        self._reply(request.id, outlet, codec.raw({}))
+
+    def _list(self, request: Request, outlet: Outlet) -> None:
+        """Answers one page of a list, at once where all lists are known."""
+        if self._house.listings.complete():
+            self._reply(request.id, outlet, self._page(request))
+        else:
+            self._later(
+                request,
+                outlet,
+                lambda: self._reply(request.id, outlet, self._page(request)),
+                within_s=limits.UNCACHED_LIST_WAIT_S,
+            )
+
+    def _page(self, request: Request) -> msgspec.Raw:
+        """One page of the list that the request names."""
+        kind = LIST_METHODS[request.method]
+        fields = params.fields(request.params)
+        cursor = params.text(fields, "cursor") if "cursor" in fields else None
+        directory = self._directory()
+        page = directory.page(kind, cursor)
+        self._shown[kind] = directory.fingerprint(kind)
+        return page
+
+    def _call(self, request: Request, outlet: Outlet) -> None:
+        """Routes a call; waits for unknown lists only where the name is not known yet."""
+        if self._house.draining:
+            raise Overloaded("the gateway is shutting down; connect again later")
+        if len(self._calls) >= limits.MAX_INFLIGHT_PER_SESSION:
+            raise Overloaded(
+                f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
+            )
+        fields = params.fields(request.params)
+        name = params.text(fields, TARGETS[request.method])
+        try:
+            route = self._route(request.method, name)
+        except UnknownTarget:
+            if self._house.listings.complete():
+                raise
+            self._later(
+                request,
+                outlet,
+                lambda: self._send(request, outlet, fields, self._route(request.method, name)),
+                within_s=limits.CALL_TIMEOUT_S,
+            )
+        else:
+            self._send(request, outlet, fields, route)
+
+    def _route(self, method: str, name: str) -> Route:
+        """Where an exposed name leads."""
+        directory = self._directory()
+        match method:
+            case "tools/call":
+                return directory.tool(name)
+            case "prompts/get":
+                return directory.prompt(name)
+            case _:
+                return directory.resource(name)
+
+    def _send(
+        self, request: Request, outlet: Outlet, fields: dict[str, msgspec.Raw], route: Route
+    ) -> None:
+        """Hands a call to its server."""
+        door = self._house.door(route.server)
+        if door is None:
+            raise Unavailable(f"server {route.server} was removed")
+        call = Call(
+            request.method,
+            params.with_text(fields, TARGETS[request.method], route.name),
+            owner=self._owner_of(door.server),
+            timeout_s=door.server.pooling.timeout_s,
+            progress_token=params.progress_token(fields),
+            settled=partial(self._settled, request.id, outlet, route),
+            relayed=partial(self._relayed, outlet),
+        )
+        self._calls[request.id] = call
+        door.submit(call)
+
+    def _owner_of(self, server: EnabledServer) -> str:
+        """Whose container serves a call of this session."""
+        match server.pooling.isolation:
+            case "session":
+                return self.owner
+            case "principal":
+                return f"principal:{self.principal.name}"
+            case "call":
+                self._numbered += 1
+                return f"call:{self.id}:{self._numbered}"
+            case "shared":
+                return EVERYBODY
+
+    def _settled(
+        self, request_id: Id, outlet: Outlet, route: Route, call: Call, answer: Answer | None
+    ) -> None:
+        """A call has ended: one answer to the client, or none if it withdrew the call."""
+        self._calls.pop(request_id, None)
+        self.last_active = trio.current_time()
+        self._house.request_ended()
+        match answer:
+            case None:
+                outcome = "cancelled"
+                outlet.finish(None)
+            case Failure():
+                outcome = answer.message
+                failure = Failure(request_id, answer.code, answer.message, answer.data)
+                outlet.finish(codec.encode(failure))
+            case _:
+                outcome = "ok"
+                self._reply(request_id, outlet, answer)
+        if self._house.log_calls:
+            log.info(
+                "call",
+                method=call.method,
+                server=route.server,
+                name=route.name,
+                client=self.client_name,
+                ms=round((trio.current_time() - call.started) * 1000, 1),
+                outcome=outcome,
+            )
+
+    def _relayed(self, outlet: Outlet, _call: Call, notification: Notification) -> None:
+        """Passes a notification of a call on to the stream of its request."""
+        if notification.method != "notifications/message" or self._wants(notification):
+            outlet.send(codec.encode(notification))
+
+    def _later(
+        self, request: Request, outlet: Outlet, act: Callable[[], None], *, within_s: float
+    ) -> None:
+        """Acts once all lists are known, or cannot be waited for any longer."""
+        scope = trio.CancelScope()
+        self._pending[request.id] = (request.method, scope)
+
+        async def wait_and_act() -> None:
+            with scope, trio.move_on_after(within_s):
+                await self._house.listings.wait_complete()
+            del self._pending[request.id]
+            self._house.request_ended()
+            if scope.cancelled_caught:
+                outlet.finish(None)
+                return
+            try:
+                act()
+            except GatewayError as error:
+                self._refuse(request.id, outlet, error)
+
+        self._house.spawn(wait_and_act)
+
+    def _reply(self, request_id: Id, outlet: Outlet, result: msgspec.Raw) -> None:
+        """Sends a result."""
+        outlet.finish(codec.encode(Result(request_id, result)))
+
+    def _refuse(self, request_id: Id, outlet: Outlet, error: GatewayError) -> None:
+        """Sends an error."""
+        log.debug("request_refused", session=self.id[:6], reason=str(error))
+        outlet.finish(codec.encode(codec.failure(error, request_id)))
+
+    # --- notifications -----------------------------------------------------------------------------------------
+
+    def _notification(self, notification: Notification) -> None:
+        """Handles what needs no answer. Unknown and malformed ones are ignored, as the protocol asks."""
+        if notification.method == "notifications/initialized":
+            self._initialized = True
+        elif notification.method == "notifications/cancelled":
+            try:
+                request_id = params.request_id(params.fields(notification.params))
+            except GatewayError as error:
+                log.debug("bad_cancel", session=self.id[:6], reason=str(error))
+                return
+            self._cancel(request_id)
+
+    def _cancel(self, request_id: Id) -> None:
+        """The client no longer wants an answer."""
+        if (call := self._calls.get(request_id)) is not None:
+            call.withdraw("cancelled by the client")
+        elif (pending := self._pending.get(request_id)) is not None:
+            pending[1].cancel()
+
+    def lists_changed(self) -> None:
+        """Tells the client which lists are no longer as it was shown them, once each."""
+        if not self._initialized:
+            return
+        directory = self._directory()
+        notices = []
+        # A list that is being waited for will be shown as it is then.
+        awaited = {method for method, _ in self._pending.values()}
+        for kind, row in KINDS.items():
+            fingerprint = directory.fingerprint(kind)
+            if self._shown.get(kind) != fingerprint and row.method not in awaited:
+                self._shown[kind] = fingerprint
+                notices.append(CHANGE_NOTICES[kind])
+        for notice in dict.fromkeys(notices):
+            self._tell(Notification(notice))
+
+    def override(self, server: str, lists: ServerLists | None) -> None:
+        """This session's own container lists something else than everybody's; None: no longer."""
+        if lists is None:
+            if self._overrides.pop(server, None) is None:
+                return
+        else:
+            self._overrides[server] = lists
+        self._own_directory = None
+        self.lists_changed()
+
+    def notified(self, notification: Notification) -> None:
+        """Passes on a server's notification that belongs to no request."""
+        if notification.method != "notifications/message" or self._wants(notification):
+            self._tell(notification)
+
+    def _tell(self, notification: Notification) -> None:
+        """Sends a message that belongs to no request, if there is a stream for it."""
+        if self._outlets:
+            self._outlets[-1].send(codec.encode(notification))
+
+    def _wants(self, notification: Notification) -> bool:
+        """Whether a log message is as severe as the client asked for."""
+        if not self._log_level:
+            return True
+        try:
+            level = params.text(params.fields(notification.params), "level")
+            return LOG_LEVELS.index(level) >= self._log_level
+        except (GatewayError, ValueError):
+            return True
+
+    def _directory(self) -> Directory:
+        """What this client is shown."""
+        shared = self._house.listings.directory()
+        if not self._overrides:
+            return shared
+        if self._own_directory is None or self._own_directory[0] is not shared:
+            self._own_directory = (shared, self._house.listings.directory(self._overrides))
+        return self._own_directory[1]

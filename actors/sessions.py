@@ -1,0 +1,186 @@
+"""All client sessions: opening, finding, expiring, and telling them that lists changed.
+
+Implements `gateway.ports.Sessions`. Must not know transports.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+
+import trio
+
+from actors.container_pool import Reports
+from actors.kit.guard import guard
+from actors.last_words import LastWords
+from actors.listings import Listings
+from actors.session import Door, Session
+from gateway import limits
+from gateway.errors import GatewayError, Overloaded
+from gateway.jsonrpc.messages import Notification
+from gateway.mcp.listing import ServerLists
+from gateway.ports import Principal
+from gateway.telemetry.log import get_logger
+
+log = get_logger("sessions")
+
+_SESSION_ID_BYTES = 24
+
+
+class SessionRegistry(Reports):
+    """The sessions of one gateway; also what they see of it, and where pools send what concerns one client.
+
+    Args:
+        listings: what all servers offer.
+        doors: the servers by name; read at each use, so a reload is seen at once.
+        words: keeps what servers wrote on their stderr.
+        log_calls: whether each call is logged.
+    """
+
+    def __init__(
+        self,
+        listings: Listings,
+        doors: Callable[[], Mapping[str, Door]],
+        *,
+        words: LastWords,
+        log_calls: bool,
+    ) -> None:
+        self.listings = listings
+        self._words = words
+        self.log_calls = log_calls
+        self.draining = False
+        self._doors = doors
+        self._sessions: dict[str, Session] = {}
+        self._nursery: trio.Nursery | None = None
+        self._ended = trio.Event()
+        """Set, and replaced, whenever a request has ended."""
+
+    def __repr__(self) -> str:
+        """How many there are."""
+        return f"<SessionRegistry {len(self._sessions)} sessions draining={self.draining}>"
+
+    def __len__(self) -> int:
+        """How many sessions are open."""
+        return len(self._sessions)
+
+    # --- the transports' side ----------------------------------------------------------------------------------
+
+    def open(self, principal: Principal, *, transport: str) -> Session:
+        """Opens a session.
+
+        Raises:
+            Overloaded: too many are open, or the gateway drains.
+        """
+        if self.draining:
+            raise Overloaded("the gateway is shutting down; connect again later")
+        if len(self._sessions) >= limits.MAX_SESSIONS:
+            raise Overloaded(f"{limits.MAX_SESSIONS} sessions are open; try again later")
+        session_id = secrets.token_urlsafe(_SESSION_ID_BYTES)
+        session = Session(session_id, principal, transport=transport, house=self)
+        self._sessions[session_id] = session
+        return session
+
+    def find(self, session_id: str, principal: Principal) -> Session | None:
+        """The open session of that id, if it belongs to that principal."""
+        session = self._sessions.get(session_id)
+        if session is None or not hmac.compare_digest(session.principal.name, principal.name):
+            return None
+        session.last_active = trio.current_time()
+        return session
+
+    # --- the sessions' side ------------------------------------------------------------------------------------
+
+    def door(self, server: str) -> Door | None:
+        """The server of that name."""
+        return self._doors().get(server)
+
+    def doors(self) -> Mapping[str, Door]:
+        """All servers."""
+        return self._doors()
+
+    def spawn(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Runs a task beside all others; its failure is logged and costs nobody else."""
+        if self._nursery is None:
+            raise Overloaded("the gateway is not running")
+        self._nursery.start_soon(guard, _log_failure, task)
+
+    def request_ended(self) -> None:
+        """A request that took time has its answer, or will get none."""
+        self._ended.set()
+        self._ended = trio.Event()
+
+    async def wait_quiet(self) -> None:
+        """Returns once no request waits for its answer. The deadline is the caller's."""
+        while any(session.is_busy for session in self._sessions.values()):
+            await self._ended.wait()
+
+    def closed(self, session: Session) -> None:
+        """A session has ended."""
+        self._sessions.pop(session.id, None)
+        log.info("client_disconnected", client=session.client_name, transport=session.transport)
+        self.request_ended()
+
+    # --- the pools' side ---------------------------------------------------------------------------------------
+
+    def learned(self, server: str, lists: ServerLists) -> None:
+        """These are the server's lists."""
+        self.listings.learned(server, lists)
+
+    def unlisted(self, server: str, error: GatewayError) -> None:
+        """The server's lists could not be read."""
+        self.listings.unlisted(server, error)
+
+    def changed_for(self, owner: str, server: str, lists: ServerLists | None) -> None:
+        """One session's container lists something else than everybody's."""
+        if (session := self._session_of(owner)) is not None:
+            session.override(server, lists)
+
+    def notified(self, owner: str, server: str, notification: Notification) -> None:  # noqa: ARG002
+        """A server's notification without a call goes to the session that owns the container, if one does."""
+        if (session := self._session_of(owner)) is not None:
+            session.notified(notification)
+
+    def last_words(self, server: str, stderr: str) -> None:
+        """A server has ended; this is the end of its stderr."""
+        self._words.keep(server, stderr)
+
+    def _session_of(self, owner: str) -> Session | None:
+        """The session that an owner names, None for other kinds of owner."""
+        kind, _, session_id = owner.partition(":")
+        return self._sessions.get(session_id) if kind == "session" else None
+
+    # --- life --------------------------------------------------------------------------------------------------
+
+    def lists_changed(self) -> None:
+        """Has each session tell its client what changed, if anything did for it."""
+        for session in list(self._sessions.values()):
+            session.lists_changed()
+
+    async def run(self) -> None:
+        """Expires sessions that their clients left, until cancelled; then closes all."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                while True:
+                    await trio.sleep(limits.SESSION_SWEEP_S)
+                    self._expire(trio.current_time() - limits.SESSION_IDLE_S)
+        finally:
+            self._nursery = None
+            self.close_all()
+
+    def close_all(self) -> None:
+        """Ends every session; what they wait for is cancelled."""
+        for session in list(self._sessions.values()):
+            session.close()
+
+    def _expire(self, before: float) -> None:
+        """Closes the idle sessions whose last sign of life is older than `before`."""
+        for session in list(self._sessions.values()):
+            if session.is_idle and session.last_active < before:
+                session.close()
+
+
+def _log_failure(error: Exception) -> None:
+    """A task of a session failed; its client has its answer already, or its deadline."""
+    log.error("task_failed", reason=repr(error))

@@ -1,0 +1,174 @@
+"""Runs a gateway with its transports until it is told to stop: the place where actors and transports meet.
+
+Signals: on the network transports SIGTERM and SIGINT drain, a second one forces, SIGHUP reloads. On stdio all three
+mean what the end of input means: nobody reads any more.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from actors.supervisor import Gateway, open_gateway
+from gateway import limits
+from gateway.auth.bearer import Authenticator, Bearer, Open, Token, load_token
+from gateway.auth.origin import network_rules
+from gateway.errors import OptionError
+from gateway.home import Home
+from gateway.options import GatewayOptions
+from gateway.ports import Announcement
+from gateway.telemetry.log import get_logger
+
+log = get_logger("serve")
+
+Announce = Callable[[Announcement], None]
+"""Told once when clients can connect."""
+
+_ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
+
+
+async def run_gateway(
+    options: GatewayOptions, environ: Mapping[str, str], *, announce: Announce, program: str
+) -> int:
+    """Serves until the client leaves (stdio) or a signal comes (network); gives the exit status.
+
+    Raises:
+        ConfigError: the options name something that cannot be used.
+    """
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async with open_gateway(options, environ) as gateway:
+            if options.transport == "stdio":
+                return await _serve_pipe(gateway, signals, announce=announce)
+            network = _Network(gateway, environ, program=program)
+            await network.serve(signals, announce=announce)
+            return 0
+
+
+async def _serve_pipe(gateway: Gateway, signals: AsyncIterator[int], *, announce: Announce) -> int:
+    """Serves the client that holds our stdin and stdout."""
+    # lazy: the network transports do without it
+    from gateway.transports.stdio import serve_stdio  # noqa: PLC0415 - see above
+
+    gateway.hurry = True
+    spoke = False
+    announce(_announcement(gateway))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_cancel_on_signal, signals, nursery.cancel_scope)
+        spoke = await serve_stdio(gateway.sessions)
+        nursery.cancel_scope.cancel()
+    if gateway.options.in_container and not spoke:
+        raise OptionError(
+            "stdin ended before any client spoke: start the container with `docker run -i`, or choose a "
+            "network transport with --transport sse or --transport streaming"
+        )
+    return 0
+
+
+async def _cancel_on_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    """Any signal ends a conversation on stdio."""
+    async for number in signals:
+        log.info("signal", name=signal.Signals(number).name)
+        scope.cancel()
+
+
+class _Network:
+    """The network transports: one application on one port."""
+
+    def __init__(self, gateway: Gateway, environ: Mapping[str, str], *, program: str) -> None:
+        self._gateway = gateway
+        self._options = gateway.options
+        self._program = program
+        self._stop = trio.Event()
+        home = Home(Path(self._options.home))
+        self._token: Token | None = None
+        self._auth: Authenticator = Open()
+        if not self._options.allow_unauthenticated:
+            self._token = load_token(environ, home)
+            self._auth = Bearer(self._token.value, key=self._token.value.encode())
+
+    async def serve(self, signals: AsyncIterator[int], *, announce: Announce) -> None:
+        """Listens until a signal, then drains; a second signal cuts the drain short."""
+        # lazy: stdio does without the HTTP stack
+        from gateway.transports.asgi import make_app  # noqa: PLC0415 - see above
+        from gateway.transports.bind import default_hosts  # noqa: PLC0415 - see above
+        from gateway.transports.listen import serve_http  # noqa: PLC0415 - see above
+
+        options = self._options
+        hosts = (
+            (options.host,) if options.host else default_hosts(in_container=options.in_container)
+        )
+        app = make_app(
+            self._gateway.sessions,
+            self._gateway,
+            auth=self._auth,
+            rules=network_rules(
+                hosts=hosts, allow_hosts=options.allow_hosts, allow_origins=options.allow_origins
+            ),
+            program=self._program,
+        )
+
+        listen = partial(
+            serve_http,
+            app,
+            hosts=hosts,
+            port=options.port,
+            stop=self._stop,
+            tls_cert=options.tls_cert,
+            tls_key=options.tls_key,
+        )
+        async with trio.open_nursery() as nursery:
+            addresses = await nursery.start(listen)
+            announce(_announcement(self._gateway, urls=self._urls(addresses), token=self._token))
+            await self._until_told(signals)
+            nursery.start_soon(_cancel_on_signal, signals, nursery.cancel_scope)
+            await self._drain()
+            nursery.cancel_scope.cancel()
+
+    async def _until_told(self, signals: AsyncIterator[int]) -> None:
+        """Returns at the first signal that ends; SIGHUP reads the catalogs again."""
+        async for number in signals:
+            log.info("signal", name=signal.Signals(number).name)
+            if number in _ENDING:
+                return
+            self._gateway.reload()
+
+    async def _drain(self) -> None:
+        """Accepts nothing new, lets calls in flight end, then ends the streams and the connections."""
+        with trio.move_on_after(self._options.drain_timeout_s):
+            await self._gateway.drain()
+        self._stop.set()
+        self._gateway.sessions.close_all()
+        # The last answers are on their way out; a client that does not read them is not waited for.
+        await trio.sleep(limits.LAST_WRITES_S)
+
+    def _urls(self, addresses: tuple[tuple[str, int], ...]) -> dict[str, str]:
+        """The URLs as a client on this machine would write them."""
+        scheme = "https" if self._options.tls_cert else "http"
+        host, port = addresses[0]
+        if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+            host = "127.0.0.1"
+        base = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        return {"sse": f"{base}/sse", "streaming": f"{base}/mcp", "health": f"{base}/health"}
+
+
+def _announcement(
+    gateway: Gateway, *, urls: Mapping[str, str] | None = None, token: Token | None = None
+) -> Announcement:
+    """What there is to say once clients can connect."""
+    snapshot = gateway.snapshot
+    faults = tuple(
+        f"{fault.name} is left out ({fault.origin.source}:{fault.origin.line}): {fault.reason}"
+        for fault in snapshot.faults
+    )
+    shown = token.value if token is not None and token.origin in {"home", "memory"} else None
+    return Announcement(
+        urls=urls or {},
+        token=shown,
+        servers=tuple(snapshot.servers),
+        notes=(*snapshot.notes, *faults),
+    )

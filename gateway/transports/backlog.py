@@ -1,0 +1,79 @@
+"""Frames that wait for one client. Must not know what carries them.
+
+Whoever has something for a client never waits for it: frames queue here, bounded by bytes, and one writer per client
+takes them out. A client that lets them pile up is given up, for an answer that is skipped would be worse than none.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import trio
+
+from gateway import limits
+
+
+class Backlog:
+    """A queue of frames with one reader. Past `max_bytes` it drops everything and ends."""
+
+    def __init__(self, max_bytes: int = limits.MAX_OUTBOUND_BYTES) -> None:
+        self.overflowed = False
+        """Whether frames were lost: then the connection must not look as if it ended well."""
+        self._max_bytes = max_bytes
+        self._frames: deque[bytes] = deque()
+        self._bytes = 0
+        self._closed = False
+        self._changed = trio.Event()
+
+    def __repr__(self) -> str:
+        """Its state and what it holds."""
+        state = "overflowed" if self.overflowed else "closed" if self._closed else "open"
+        return f"<Backlog {state}, {len(self._frames)} frames, {self._bytes} bytes>"
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will be queued. What is queued can still be pulled."""
+        return self._closed
+
+    def push(self, frame: bytes) -> None:
+        """Queues a frame; swallows it once closed. Never blocks."""
+        if self._closed:
+            return
+        if self._bytes + len(frame) > self._max_bytes:
+            self.overflowed = True
+            self._frames.clear()
+            self._bytes = 0
+            self.close()
+            return
+        self._frames.append(frame)
+        self._bytes += len(frame)
+        self._changed.set()
+
+    def close(self) -> None:
+        """Ends the queue after what it holds. Idempotent."""
+        self._closed = True
+        self._changed.set()
+
+    async def wait(self) -> None:
+        """Until there is something to pull, or the queue is closed."""
+        while not self._frames and not self._closed:
+            self._changed = trio.Event()
+            await self._changed.wait()
+
+    async def pull(self) -> bytes:
+        """The next frames as one piece, b"" at the end.
+
+        Several small ones go out together: a write costs far more than a copy of 64 KiB.
+
+        Cancellation: nothing is lost.
+        """
+        await self.wait()
+        if not self._frames:
+            return b""
+        first = self._frames.popleft()
+        pieces, size = [first], len(first)
+        while self._frames and size + len(self._frames[0]) <= limits.READ_CHUNK_BYTES:
+            pieces.append(self._frames.popleft())
+            size += len(pieces[-1])
+        self._bytes -= size
+        return first if len(pieces) == 1 else b"".join(pieces)

@@ -1,0 +1,158 @@
+"""A message pipe over a runtime's link: one JSON-RPC message a line. Must not know what runs at the other end, or how.
+
+A call costs one task switch each way: `send` queues and wakes the writer, `receive` reads the link in its caller's task.
+
+Source: MCP 2025-11-25, base protocol, transports, "stdio".
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import trio
+
+from gateway import limits
+from gateway.errors import Gone, Malformed, Overloaded
+from gateway.jsonrpc.codec import encode
+from gateway.jsonrpc.lines import LineSplitter
+from gateway.jsonrpc.messages import Message
+from gateway.ports import Link
+from gateway.upstreams.frames import Frames
+
+_POLL_S = 0.02
+
+
+class StdioPipe:
+    """Messages to and from the server at the other end of `link`, which the pipe owns from now on."""
+
+    def __init__(self, link: Link, *, server: str) -> None:
+        self._link = link
+        self._server = server
+        self._frames = Frames(server)
+        self._lines = LineSplitter(limits.MAX_FRAME_BYTES)
+        # Decoded but not yet taken: what one read brought.
+        self._arrived: deque[Message] = deque()
+        # Encoded but not yet written, and the bytes of it: bounded by `limits.MAX_OUTBOUND_BYTES`.
+        self._queue: deque[bytes] = deque()
+        self._queued_bytes = 0
+        # Where the writer waits for frames.
+        self._idle_writer = trio.lowlevel.ParkingLot()
+        # Ends a write that the server does not take when the pipe is closed.
+        self._running = trio.CancelScope()
+        # Why nothing can be sent any more; None while it can.
+        self._why: str | None = None
+
+    def __repr__(self) -> str:
+        """State and what waits, for logs and tests."""
+        state = "open" if self._why is None else self._why
+        return f"<StdioPipe {self._server} over {self._link.name}: {state}, {self._queued_bytes} bytes queued>"
+
+    @property
+    def name(self) -> str:
+        """The link's name."""
+        return self._link.name
+
+    def stderr_tail(self) -> str:
+        """The last of the server's stderr."""
+        return self._link.stderr_tail()
+
+    def send(self, message: Message) -> None:
+        """Queues a message for the writer; see `ports.MessagePipe`."""
+        if self._why is not None:
+            raise Gone(self._why)
+        frame = encode(message) + b"\n"
+        if self._queued_bytes + len(frame) > limits.MAX_OUTBOUND_BYTES:
+            raise Overloaded(f"server {self._server!r} does not read its input: try again later")
+        self._queue.append(frame)
+        self._queued_bytes += len(frame)
+        self._idle_writer.unpark()
+
+    async def run(self) -> None:
+        """Writes what is queued until the pipe is closed; see `ports.MessagePipe`.
+
+        Cancellation: a frame may be half written, so nothing is sent afterwards.
+        """
+        try:
+            with self._running:
+                while True:
+                    while not self._queue:
+                        await self._idle_writer.park()
+                    await self._link.send_all(self._next_batch())
+        except Gone:
+            self._stop_sending(f"server {self._server!r} ({self.name}) no longer reads its input")
+            # A server that cannot be asked is of no use; closing it lets `receive` see the end.
+            await self._link.aclose()
+        finally:
+            self._stop_sending(f"server {self._server!r} ({self.name}) was stopped")
+
+    async def receive(self) -> Message:
+        """The server's next message; see `ports.MessagePipe`.
+
+        Cancellation: nothing is lost.
+        """
+        while not self._arrived:
+            chunk = await self._link.receive_some()
+            if not chunk:
+                self._take(self._lines.rest())
+                break
+            for line in self._lines.feed(chunk):
+                self._take(line)
+        if self._arrived:
+            return self._arrived.popleft()
+        raise Gone(await self._obituary())
+
+    async def kill(self) -> None:
+        """Ends the server without grace; see `ports.MessagePipe`."""
+        self._stop_sending(f"server {self._server!r} ({self.name}) was stopped")
+        self._running.cancel()
+        await self._link.kill()
+
+    async def aclose(self) -> None:
+        """Stops writing and stops the server; see `ports.MessagePipe`."""
+        self._stop_sending(f"server {self._server!r} ({self.name}) was stopped")
+        self._running.cancel()
+        await self._link.aclose()
+
+    def _next_batch(self) -> bytes:
+        """Takes the frames of one write off the queue: all that wait, up to a size worth copying."""
+        batch = [self._queue.popleft()]
+        size = len(batch[0])
+        while self._queue and size + len(self._queue[0]) <= limits.WRITE_BATCH_BYTES:
+            size += len(self._queue[0])
+            batch.append(self._queue.popleft())
+        self._queued_bytes -= size
+        return batch[0] if len(batch) == 1 else b"".join(batch)
+
+    def _take(self, line: bytes | Malformed | None) -> None:
+        if isinstance(line, Malformed):
+            self._frames.report(b"", line)
+        elif line:
+            self._arrived.extend(self._frames.unpack(line))
+
+    def _stop_sending(self, why: str) -> None:
+        if self._why is None:
+            self._why = why
+        self._queue.clear()
+        self._queued_bytes = 0
+
+    async def _obituary(self) -> str:
+        """How the server ended, in one sentence; learning it may take a moment after its stdout has ended."""
+        if self._running.cancel_called:
+            return f"server {self._server!r} ({self.name}) was stopped"
+        with trio.move_on_after(limits.LAST_WORDS_WAIT_S):
+            # The port has no event for it, and these few looks happen once in a server's life.
+            while self._link.exit_status() is None:  # noqa: ASYNC110 - see above
+                await trio.sleep(_POLL_S)
+        why = _ending(self._server, self._link)
+        self._stop_sending(why)
+        return why
+
+
+def _ending(server: str, link: Link) -> str:
+    """The sentence on a server that has ended by itself: exit status and last words, as far as they are known."""
+    status = link.exit_status()
+    how = "closed its output" if status is None else f"exited with status {status}"
+    words = " ".join(link.stderr_tail().split())[-limits.LAST_WORDS_CHARS :]
+    return f"server {server!r} ({link.name}) {how}" + (
+        f"; its last words: {words}" if words else ""
+    )

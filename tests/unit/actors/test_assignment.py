@@ -1,0 +1,175 @@
+"""The pool's decisions: the rule that a used container never serves another owner, and the economy around it."""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.assignment import (
+    EVERYBODY,
+    Await,
+    Slot,
+    Start,
+    Use,
+    expired,
+    missing_spares,
+    next_expiry,
+    place,
+)
+from gateway.catalog.model import Pooling
+
+POOLING = Pooling(
+    isolation="session",
+    warm=0,
+    max=3,
+    idle_s=60.0,
+    max_inflight=2,
+    timeout_s=60.0,
+    init_timeout_s=30.0,
+    long_lived=False,
+)
+
+
+def slot(key: int, owner: str | None = None, **changes: object) -> Slot:
+    """A ready, idle slot."""
+    base = Slot(key=key, owner=owner, ready=True, inflight=0, stale=False, idle_since=0.0)
+    return msgspec.structs.replace(base, **changes)
+
+
+def test_an_owner_keeps_its_container() -> None:
+    """A ready container of the owner is used, the least busy one first."""
+    slots = [slot(1, "a", inflight=1), slot(2, "a"), slot(3, "b")]
+    assert place(slots, "a", POOLING, waiting=0) == Use(2)
+
+
+def test_a_full_container_makes_its_owner_wait() -> None:
+    """A session's state lives in one container, so a full one is waited for, not doubled."""
+    assert place([slot(1, "a", inflight=2)], "a", POOLING, waiting=0) == Await()
+
+
+def test_everybody_gets_another_container_when_all_are_full() -> None:
+    """Shared containers hold nobody's state: more of them are started up to the limit."""
+    assert place([slot(1, EVERYBODY, inflight=2)], EVERYBODY, POOLING, waiting=0) == Start()
+
+
+def test_starts_under_way_are_counted_on() -> None:
+    """Callers who fit into containers that start already cause no further start."""
+    starting = [slot(1, EVERYBODY, ready=False)]
+    assert place(starting, EVERYBODY, POOLING, waiting=1) == Await()
+    assert place(starting, EVERYBODY, POOLING, waiting=2) == Start()
+
+
+def test_a_warm_spare_is_taken() -> None:
+    """A spare that was never handed out becomes the owner's."""
+    assert place([slot(1), slot(2, "b")], "a", POOLING, waiting=0) == Use(1)
+
+
+def test_at_the_limit_the_longest_idle_container_goes() -> None:
+    """Somebody else's idle container makes room; busy and starting ones never do."""
+    slots = [
+        slot(1, "b", idle_since=5.0),
+        slot(2, "c", idle_since=3.0),
+        slot(3, "d", inflight=1, idle_since=1.0),
+    ]
+    assert place(slots, "a", POOLING, waiting=0) == Start(evict=2)
+
+
+def test_at_the_limit_with_all_busy_the_call_waits() -> None:
+    """Nobody's call is killed for another's."""
+    slots = [slot(n, f"o{n}", inflight=1) for n in range(3)]
+    assert place(slots, "a", POOLING, waiting=0) == Await()
+
+
+def test_idle_containers_expire_and_the_floor_of_spares_stays() -> None:
+    """After `idle_s` only `warm` spares are left."""
+    warm = msgspec.structs.replace(POOLING, warm=1)
+    slots = [slot(1), slot(2, idle_since=10.0), slot(3, "a"), slot(4, "b", inflight=1)]
+    assert expired(slots, 60.0, warm) == [1, 3]
+    assert expired(slots, 59.9, warm) == [1]
+    assert expired(slots, 1.9, warm) == []
+
+
+def test_a_spare_that_was_only_listed_goes_soon() -> None:
+    """Nothing runs before the first call, but for a moment after a first list."""
+    assert expired([slot(1)], 1.9, POOLING) == []
+    assert expired([slot(1)], 2.0, POOLING) == [1]
+
+
+def test_the_floor_of_spares_is_not_waited_for() -> None:
+    """Spares that stay have no expiry, or the pool would never sleep."""
+    assert next_expiry([slot(1)], msgspec.structs.replace(POOLING, warm=1)) is None
+
+
+def test_stale_containers_expire_as_soon_as_they_are_idle() -> None:
+    """An outdated spec serves its last call and goes."""
+    slots = [slot(1, "a", stale=True), slot(2, "a", stale=True, inflight=1)]
+    assert expired(slots, 0.0, POOLING) == [1]
+
+
+def test_long_lived_containers_wait_for_their_owner() -> None:
+    """`longLived` keeps a container for the whole session."""
+    keep = msgspec.structs.replace(POOLING, long_lived=True)
+    assert expired([slot(1, "a")], 1e9, keep) == []
+    assert next_expiry([slot(1, "a")], keep) is None
+
+
+def test_next_expiry_is_when_expired_first_changes() -> None:
+    """The pool sleeps exactly that long."""
+    slots = [slot(1, "a", idle_since=7.0), slot(2, "b", idle_since=3.0)]
+    assert next_expiry(slots, POOLING) == 63.0
+    assert next_expiry([], POOLING) is None
+
+
+def test_spares_are_missing_up_to_the_limit() -> None:
+    """The floor is filled within `max`."""
+    warm = msgspec.structs.replace(POOLING, warm=5)
+    assert missing_spares([slot(1), slot(2, "a")], warm) == 1
+    assert missing_spares([], POOLING) == 0
+
+
+slots_strategy = st.lists(
+    st.builds(
+        Slot,
+        key=st.integers(1, 99),
+        owner=st.sampled_from([None, "a", "b", EVERYBODY]),
+        ready=st.booleans(),
+        inflight=st.integers(0, 2),
+        stale=st.booleans(),
+        idle_since=st.floats(0, 100),
+    ),
+    max_size=4,
+    unique_by=lambda one: one.key,
+)
+
+
+@given(slots_strategy, st.sampled_from(["a", "b", EVERYBODY]), st.integers(0, 5))
+def test_a_used_container_never_serves_another_owner(
+    slots: list[Slot], owner: str, waiting: int
+) -> None:
+    """Whatever the pool looks like, only own containers and spares are used, and nothing stale or full."""
+    decision = place(slots, owner, POOLING, waiting=waiting)
+    by_key = {one.key: one for one in slots}
+    match decision:
+        case Use(key):
+            used = by_key[key]
+            assert used.owner in {None, owner}
+            assert used.ready
+            assert not used.stale
+            assert used.inflight < POOLING.max_inflight
+        case Start(evict) if evict is not None:
+            assert by_key[evict].inflight == 0
+            assert by_key[evict].owner != owner
+        case Start():
+            assert len(slots) < POOLING.max
+        case Await():
+            assert slots
+
+
+@given(slots_strategy, st.floats(0, 300))
+def test_nothing_busy_or_starting_expires(slots: list[Slot], now: float) -> None:
+    """Expiry touches idle containers only."""
+    by_key = {one.key: one for one in slots}
+    for key in expired(slots, now, POOLING):
+        assert by_key[key].ready
+        assert by_key[key].inflight == 0

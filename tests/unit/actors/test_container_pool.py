@@ -1,0 +1,427 @@
+"""The pool: placing, starting, stopping, failing. Each container is a `FakeServer`; the clock is the test's."""
+
+from __future__ import annotations
+
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from gateway.errors import ImageMissing, StartFailed
+from gateway.jsonrpc.messages import Failure, Notification, Request, Result
+from tests.fakes.house import Answers, FakeBackend, Notes, enabled, make_pool
+from tests.fakes.server import FakeServer, tool
+
+
+def held_server() -> FakeServer:
+    """A server whose calls the test answers."""
+    return FakeServer(held=frozenset({"tools/call"}))
+
+
+async def test_the_first_call_starts_a_container_and_is_answered(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Nothing runs before the first call; the call waits for the handshake, then goes out."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend)
+    await wait_all_tasks_blocked()
+    assert backend.opened == []
+    call = answers.call()
+    pool.submit(call)
+    await wait_all_tasks_blocked()
+    assert answers.text(call) == "fake says hello"
+    assert [type(one).__name__ for one in backend.opened[0].seen][:2] == ["Request", "Notification"]
+
+
+async def test_a_warm_call_is_sent_without_a_task_switch(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The second call of an owner is on the pipe when `submit` returns."""
+    backend, answers = FakeBackend(held_server), Answers()
+    pool = make_pool(nursery, backend)
+    pool.submit(answers.call())
+    await wait_all_tasks_blocked()
+    pool.submit(answers.call())
+    assert len(backend.opened[0].requests("tools/call")) == 2
+
+
+async def test_sessions_never_share_a_container(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Under `session` isolation each owner has its own."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend)
+    for owner in ("session:a", "session:b", "session:a"):
+        pool.submit(answers.call(owner))
+        await wait_all_tasks_blocked()
+    assert len(backend.opened) == 2
+
+
+async def test_under_call_isolation_a_container_serves_one_call(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """It is gone right after its call."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend, enabled(isolation="call"))
+    for number in range(2):
+        pool.submit(answers.call(f"call:x:{number}"))
+        await wait_all_tasks_blocked()
+    assert len(backend.opened) == 2
+    assert backend.running == []
+
+
+async def test_an_idle_container_is_stopped(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """`idle_s` after the last call nothing is left, and the next call starts afresh."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend)
+    pool.submit(answers.call())
+    await trio.sleep(59)
+    assert len(backend.running) == 1
+    await trio.sleep(2)
+    assert backend.running == []
+    again = answers.call()
+    pool.submit(again)
+    await trio.sleep(1)
+    assert answers.text(again) == "fake says hello"
+
+
+async def test_a_failed_start_fails_the_calls_that_waited_and_no_later_one(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The reason reaches the client; the next call tries again at once."""
+
+    def missing() -> FakeServer:
+        raise ImageMissing("image x is missing; pull it")
+
+    backend, answers = FakeBackend(missing), Answers()
+    pool = make_pool(nursery, backend)
+    first, second = answers.call(), answers.call()
+    pool.submit(first)
+    pool.submit(second)
+    await wait_all_tasks_blocked()
+    assert answers.text(first) == answers.text(second) == "image x is missing; pull it"
+    backend.make = FakeServer
+    third = answers.call()
+    pool.submit(third)
+    await wait_all_tasks_blocked()
+    assert answers.text(third) == "fake says hello"
+
+
+async def test_starts_that_keep_failing_are_paused(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """After three failures in a row calls fail fast with the reason, and later it is tried again."""
+
+    def broken() -> FakeServer:
+        raise StartFailed("it does not start")
+
+    backend, answers = FakeBackend(broken), Answers()
+    pool = make_pool(nursery, backend)
+    for _ in range(3):
+        pool.submit(answers.call())
+        await wait_all_tasks_blocked()
+    fast = answers.call()
+    pool.submit(fast)
+    assert "failed to start 3 times in a row" in answers.text(fast)
+    assert "it does not start" in answers.text(fast)
+    await trio.sleep(31)
+    backend.make = FakeServer
+    later = answers.call()
+    pool.submit(later)
+    await wait_all_tasks_blocked()
+    assert answers.text(later) == "fake says hello"
+
+
+async def test_a_death_fails_the_calls_in_flight_at_once_and_the_next_works(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The outcome of a call in flight is unknown: it is reported, never sent again."""
+    backend, answers = FakeBackend(held_server), Answers()
+    pool = make_pool(nursery, backend)
+    call = answers.call()
+    pool.submit(call)
+    await wait_all_tasks_blocked()
+    backend.opened[0].die("exit status 137")
+    await wait_all_tasks_blocked()
+    assert answers.text(call) == "exit status 137"
+    backend.make = FakeServer
+    fresh = answers.call()
+    pool.submit(fresh)
+    await wait_all_tasks_blocked()
+    assert answers.text(fresh) == "fake says hello"
+
+
+async def test_a_call_past_its_deadline_is_cancelled_upstream(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The server gets `notifications/cancelled`; a late answer changes nothing."""
+    backend, answers = FakeBackend(held_server), Answers()
+    pool = make_pool(nursery, backend)
+    call = answers.call(timeout_s=5.0)
+    pool.submit(call)
+    await trio.sleep(6)
+    assert "within 5 s" in answers.text(call)
+    server = backend.opened[0]
+    assert [one.method for one in server.seen if isinstance(one, Notification)] == [
+        "notifications/initialized",
+        "notifications/cancelled",
+    ]
+    server.answer(server.requests("tools/call")[0], {"content": []})
+    await wait_all_tasks_blocked()
+    assert "within 5 s" in answers.text(call)
+
+
+async def test_progress_extends_the_deadline(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """A server that shows that it works is not too slow; the client gets its own token back."""
+    backend, answers = FakeBackend(held_server), Answers()
+    pool = make_pool(nursery, backend)
+    call = answers.call(timeout_s=5.0, progress_token="tok")
+    pool.submit(call)
+    await trio.sleep(4)
+    server = backend.opened[0]
+    number = server.requests("tools/call")[0].id
+    server.notify("notifications/progress", {"progressToken": number, "progress": 1})
+    await trio.sleep(4)
+    assert call not in answers.ended
+    assert bytes(answers.relayed[0].params or b"") == b'{"progressToken":"tok","progress":1}'
+
+
+async def test_a_queued_call_can_be_withdrawn(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """A client that cancels while its container starts gets nothing, and the server never sees the call."""
+    backend, answers = FakeBackend(), Answers()
+    backend.gate = trio.Event()
+    pool = make_pool(nursery, backend)
+    call = answers.call()
+    pool.submit(call)
+    await wait_all_tasks_blocked()
+    call.withdraw("cancelled")
+    assert answers.text(call) == "withdrawn"
+    backend.gate.set()
+    await wait_all_tasks_blocked()
+    assert backend.opened[0].requests("tools/call") == []
+
+
+async def test_release_stops_the_owners_container(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """A session that ended frees its container, and only its own."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend)
+    for owner in ("session:a", "session:b"):
+        pool.submit(answers.call(owner))
+    await wait_all_tasks_blocked()
+    pool.release("session:a")
+    await wait_all_tasks_blocked()
+    assert len(backend.running) == 1
+
+
+async def test_release_while_starting_leaves_nothing(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """An owner that leaves while its container starts, or is greeted, leaves nothing behind."""
+    silent = lambda: FakeServer(held=frozenset({"initialize"}))  # noqa: E731
+    backend, answers = FakeBackend(silent), Answers()
+    pool = make_pool(nursery, backend)
+    pool.submit(answers.call("session:a"))
+    await wait_all_tasks_blocked()
+    assert len(backend.running) == 1
+    pool.release("session:a")
+    await wait_all_tasks_blocked()
+    assert backend.running == []
+
+
+async def test_at_the_limit_calls_wait_for_room(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """With all containers busy the next owner waits, and is served when one becomes free."""
+    backend, answers = FakeBackend(held_server), Answers()
+    pool = make_pool(nursery, backend, enabled(max=1))
+    first, second = answers.call("session:a"), answers.call("session:b")
+    pool.submit(first)
+    pool.submit(second)
+    await wait_all_tasks_blocked()
+    assert len(backend.opened) == 1
+    server = backend.opened[0]
+    backend.make = FakeServer
+    server.answer(server.requests("tools/call")[0], {"content": [{"text": "one"}]})
+    await wait_all_tasks_blocked()
+    assert answers.text(first) == "one"
+    assert answers.text(second) == "fake says hello"
+    assert len(backend.running) == 1
+
+
+async def test_max_inflight_is_kept(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """A container never has more calls than `max_inflight`; the others follow in order."""
+    backend, answers = FakeBackend(held_server), Answers()
+    pool = make_pool(nursery, backend, enabled(max_inflight=2))
+    calls = [answers.call() for _ in range(5)]
+    for call in calls:
+        pool.submit(call)
+    await wait_all_tasks_blocked()
+    server = backend.opened[0]
+    for done in range(5):
+        assert len(server.requests("tools/call")) == min(5, done + 2)
+        server.answer(server.requests("tools/call")[done], {"content": [{"text": f"{done}"}]})
+        await wait_all_tasks_blocked()
+    assert [answers.text(call) for call in calls] == ["0", "1", "2", "3", "4"]
+
+
+async def test_spares_are_kept_and_refilled(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """`warm` spares stand ready; a call takes one, and another is started."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend, enabled(warm=1))
+    await wait_all_tasks_blocked()
+    assert len(backend.running) == 1
+    call = answers.call()
+    pool.submit(call)
+    await wait_all_tasks_blocked()
+    assert answers.text(call) == "fake says hello"
+    assert len(backend.running) == 2
+
+
+async def test_lists_are_read_and_the_container_goes_away(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Listing needs a container once; without `warm` it stays for a moment only."""
+    backend, notes = FakeBackend(lambda: FakeServer(tool("a"), tool("b"))), Notes()
+    pool = make_pool(nursery, backend, notes=notes)
+    pool.want_lists()
+    await wait_all_tasks_blocked()
+    assert [item.key for item in notes.lists["fake"].tools] == ["a", "b"]
+    await trio.sleep(3)
+    assert backend.running == []
+
+
+async def test_lists_that_cannot_be_read_are_reported(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Whoever waits for them learns why not."""
+
+    def broken() -> FakeServer:
+        raise StartFailed("it does not start")
+
+    notes = Notes()
+    pool = make_pool(nursery, FakeBackend(broken), notes=notes)
+    pool.want_lists()
+    await wait_all_tasks_blocked()
+    assert str(notes.unlisted_because["fake"]) == "it does not start"
+
+
+async def test_a_server_that_never_answers_initialize_fails_its_calls(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The error names the deadline, and nothing is left."""
+    silent = lambda: FakeServer(held=frozenset({"initialize"}))  # noqa: E731
+    backend, answers = FakeBackend(silent), Answers()
+    pool = make_pool(nursery, backend, enabled(init_timeout_s=7.0))
+    call = answers.call()
+    pool.submit(call)
+    await trio.sleep(8)
+    assert "initialize within 7 s" in answers.text(call)
+    assert backend.running == []
+
+
+async def test_drift_is_noticed_when_a_server_runs(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """After its first call a container's lists are read once."""
+    backend, answers, notes = FakeBackend(), Answers(), Notes()
+    pool = make_pool(nursery, backend, notes=notes)
+    for _ in range(2):
+        pool.submit(answers.call())
+        await wait_all_tasks_blocked()
+    assert len(backend.opened[0].requests("tools/list")) == 1
+    assert "fake" in notes.lists
+
+
+async def test_an_announced_change_concerns_the_owner_alone(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Under `session` isolation a container's new tools are its session's."""
+    backend, answers, notes = FakeBackend(), Answers(), Notes()
+    pool = make_pool(nursery, backend, notes=notes)
+    pool.submit(answers.call())
+    await wait_all_tasks_blocked()
+    backend.opened[0].tools.append(tool("new"))
+    backend.opened[0].notify("notifications/tools/list_changed")
+    await wait_all_tasks_blocked()
+    owner, name, lists = notes.private[-1]
+    assert (owner, name) == ("session:a", "fake")
+    assert lists is not None
+    assert [item.key for item in lists.tools] == ["echo", "new"]
+    assert [item.key for item in notes.lists["fake"].tools] == ["echo"]
+
+
+async def test_replace_drains_the_old_spec(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """A call in flight ends where it is; the next one gets a container of the new spec."""
+    backend, answers = FakeBackend(held_server), Answers()
+    pool = make_pool(nursery, backend)
+    old = answers.call()
+    pool.submit(old)
+    await wait_all_tasks_blocked()
+    changed = FakeBackend()
+    pool.replace(enabled(spec_hash="spec-2"), changed.open)
+    new = answers.call()
+    pool.submit(new)
+    await wait_all_tasks_blocked()
+    assert answers.text(new) == "fake says hello"
+    server = backend.opened[0]
+    server.answer(server.requests("tools/call")[0], {"content": [{"text": "old"}]})
+    await wait_all_tasks_blocked()
+    assert answers.text(old) == "old"
+    assert backend.running == []
+
+
+async def test_a_cancelled_pool_leaves_nothing(autojump_clock: MockClock) -> None:
+    """Containers are closed, calls in flight and in the queue are failed."""
+    backend, answers = FakeBackend(held_server), Answers()
+    busy, queued = answers.call("session:a"), answers.call("session:b")
+    async with trio.open_nursery() as nursery:
+        pool = make_pool(nursery, backend, enabled(max=1))
+        pool.submit(busy)
+        pool.submit(queued)
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert backend.running == []
+    assert "was stopped" in answers.text(busy)
+    assert "was stopped" in answers.text(queued)
+
+
+async def test_a_ping_of_the_server_is_answered(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Servers may check that we live; what was not offered is refused."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend)
+    pool.submit(answers.call())
+    await wait_all_tasks_blocked()
+    server = backend.opened[0]
+    server.ask(Request("p", "ping"))
+    server.ask(Request("r", "roots/list"))
+    await wait_all_tasks_blocked()
+    assert isinstance(server.seen[-2], Result)
+    refusal = server.seen[-1]
+    assert isinstance(refusal, Failure)
+    assert refusal.code == -32601
+
+
+async def test_the_state_is_readable(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """`repr` and `state` say what runs, for whom, and why something failed."""
+    backend, answers = FakeBackend(held_server), Answers()
+    pool = make_pool(nursery, backend)
+    pool.submit(answers.call())
+    await wait_all_tasks_blocked()
+    assert repr(pool) == "<ContainerPool fake [busy] waiting=0>"
+    state = pool.state()
+    assert state.containers[0][:4] == ("fake", "busy", "session:a", 1)
+    backend.opened[0].die("killed")
+    await wait_all_tasks_blocked()
+    assert pool.state().last_error == "killed"

@@ -1,0 +1,429 @@
+"""A session over real pools, listings and fake servers: what a client sends, and what it gets back."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from actors.call import Deadlines
+from actors.container_pool import ContainerPool
+from actors.last_words import LastWords
+from actors.listings import Listings
+from actors.session import Session
+from actors.sessions import SessionRegistry
+from gateway.errors import Overloaded
+from gateway.home import Home
+from gateway.jsonrpc import codec
+from gateway.options import NameMode
+from gateway.ports import ANYONE, LOCAL
+from tests.fakes.house import FakeBackend, enabled
+from tests.fakes.server import FakeServer, tool
+
+
+class Stream:
+    """An outlet that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.answers: list[dict[str, Any] | None] = []
+
+    def send(self, frame: bytes) -> None:
+        """A message apart from the answer."""
+        self.messages.append(json.loads(frame))
+
+    def finish(self, frame: bytes | None) -> None:
+        """The answer."""
+        self.answers.append(None if frame is None else json.loads(frame))
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The only answer."""
+        assert len(self.answers) == 1, self.answers
+        assert self.answers[0] is not None
+        return self.answers[0]
+
+
+class World:
+    """A registry with one pool per backend, all running."""
+
+    def __init__(self, nursery: trio.Nursery, cache: Path, names: NameMode = "auto") -> None:
+        self.nursery = nursery
+        self.pools: dict[str, ContainerPool] = {}
+        self.servers: dict[str, Any] = {}
+        self.listings = Listings(Home(cache), names=names, changed=self._changed)
+        self.registry = SessionRegistry(
+            self.listings, lambda: self.pools, words=LastWords(Home(cache)), log_calls=True
+        )
+        self.deadlines = Deadlines()
+        nursery.start_soon(self.registry.run)
+        nursery.start_soon(self.listings.run)
+        nursery.start_soon(self.deadlines.run)
+
+    def serve(self, name: str, backend: FakeBackend, **rules: Any) -> ContainerPool:
+        """Takes in a server."""
+        from random import Random
+
+        server = enabled(name, **rules)
+        pool = ContainerPool(
+            server,
+            backend.open,
+            starts=trio.CapacityLimiter(4),
+            deadlines=self.deadlines,
+            reports=self.registry,
+            random=Random(1),
+        )
+        self.pools[name] = pool
+        self.servers[name] = server
+        self.nursery.start_soon(pool.run)
+        self.listings.apply(self.servers, self.pools)
+        return pool
+
+    def client(self) -> Client:
+        """A connected, initialized client."""
+        client = Client(self.registry.open(LOCAL, transport="test"))
+        client.ask(
+            "initialize",
+            protocolVersion="2025-11-25",
+            capabilities={},
+            clientInfo={"name": "tester", "version": "1"},
+        )
+        client.tell("notifications/initialized")
+        return client
+
+    def _changed(self) -> None:
+        self.registry.lists_changed()
+
+
+class Client:
+    """The client's end of a session."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.standalone = Stream()
+        session.attach(self.standalone)
+        self._last = 0
+
+    def ask(self, method: str, /, **fields: Any) -> Stream:
+        """Sends a request; its answer arrives in the stream."""
+        self._last += 1
+        stream = Stream()
+        frame = {"jsonrpc": "2.0", "id": self._last, "method": method, "params": fields}
+        self.session.receive(codec.decode(json.dumps(frame).encode()), stream)
+        return stream
+
+    def tell(self, method: str, /, **fields: Any) -> None:
+        """Sends a notification."""
+        frame = {"jsonrpc": "2.0", "method": method, "params": fields}
+        self.session.receive(codec.decode(json.dumps(frame).encode()), Stream())
+
+    @property
+    def last_id(self) -> int:
+        """The id of the newest request."""
+        return self._last
+
+
+@pytest.fixture
+def world(
+    nursery: trio.Nursery, autojump_clock: MockClock, tmp_path: Path
+) -> Callable[..., Awaitable[World]]:
+    """Builds worlds."""
+
+    async def build(**more: Any) -> World:
+        house = World(nursery, tmp_path, **more)
+        await wait_all_tasks_blocked()
+        return house
+
+    return build
+
+
+async def test_initialize_negotiates_and_introduces(world: Callable[..., Awaitable[World]]) -> None:
+    """The answer has the agreed revision, our name, and the capabilities to be listed."""
+    house = await world()
+    client = Client(house.registry.open(LOCAL, transport="test"))
+    result = client.ask(
+        "initialize", protocolVersion="2025-03-26", capabilities={}, clientInfo={"name": "t"}
+    ).answer["result"]
+    assert result["protocolVersion"] == "2025-03-26"
+    assert result["serverInfo"]["name"] == "mcpgw"
+    assert result["capabilities"]["tools"] == {"listChanged": True}
+
+
+async def test_requests_before_initialize_are_refused(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """Only ping is answered before the handshake."""
+    client = Client((await world()).registry.open(LOCAL, transport="test"))
+    assert client.ask("tools/list").answer["error"]["code"] == -32600
+    assert client.ask("ping").answer["result"] == {}
+
+
+async def test_an_unknown_list_is_waited_for_and_cached(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """The first list starts the server once; the next client's is answered without it."""
+    house = await world()
+    backend = FakeBackend(lambda: FakeServer(tool("a")))
+    house.serve("one", backend)
+    stream = house.client().ask("tools/list")
+    assert stream.answers == []
+    await wait_all_tasks_blocked()
+    assert [item["name"] for item in stream.answer["result"]["tools"]] == ["a"]
+    assert len(house.client().ask("tools/list").answer["result"]["tools"]) == 1
+    assert len(backend.opened) == 1
+    await trio.sleep(3)
+    assert backend.running == []
+
+
+def wait_for_file(folder: Path) -> None:
+    """Returns once a file is in `folder`: the clock of a thread is no mock."""
+    for _ in range(1000):
+        if list(folder.rglob("*.json")):
+            return
+        time.sleep(0.005)
+    raise AssertionError("the lists were not saved")
+
+
+async def test_lists_survive_a_restart(
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """A second gateway on the same home answers at once, with nothing started."""
+    first, backend = await world(), FakeBackend()
+    first.serve("one", backend)
+    first.client().ask("tools/list")
+    await trio.sleep(1)
+    await trio.to_thread.run_sync(wait_for_file, tmp_path)
+    second, untouched = await world(), FakeBackend()
+    second.serve("one", untouched)
+    assert len(second.client().ask("tools/list").answer["result"]["tools"]) == 1
+    assert untouched.opened == []
+
+
+async def test_a_slow_server_does_not_hold_up_the_list(
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
+) -> None:
+    """After 5 s the list has what is known; the rest is announced when it comes."""
+    house = await world()
+    slow = FakeBackend(lambda: FakeServer(tool("late")))
+    slow.gate = trio.Event()
+    house.serve("fast", FakeBackend(lambda: FakeServer(tool("early"))))
+    house.serve("slow", slow)
+    client = house.client()
+    stream = client.ask("tools/list")
+    await trio.sleep(4.9)
+    assert stream.answers == []
+    await trio.sleep(0.2)
+    assert [item["name"] for item in stream.answer["result"]["tools"]] == ["early"]
+    slow.gate.set()
+    await trio.sleep(1)
+    notices = [message["method"] for message in client.standalone.messages]
+    assert notices == ["notifications/tools/list_changed"]
+    names = [item["name"] for item in client.ask("tools/list").answer["result"]["tools"]]
+    assert names == ["early", "late"]
+
+
+async def test_a_call_is_routed_and_answered_under_the_clients_id(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """The exposed name leads to the server's own one; arguments travel as they are."""
+    house = await world(names="prefix")
+    backend = FakeBackend()
+    house.serve("one", backend)
+    client = house.client()
+    client.ask("tools/list")
+    await wait_all_tasks_blocked()
+    stream = client.ask("tools/call", name="one__echo", arguments={"x": 1.0})
+    await wait_all_tasks_blocked()
+    assert stream.answer["id"] == client.last_id
+    assert stream.answer["result"]["content"][0]["text"] == "fake says hello"
+    sent = backend.opened[-1].requests("tools/call")[0]
+    assert bytes(sent.params or b"") == b'{"name":"echo","arguments":{"x": 1.0}}'
+
+
+async def test_a_call_may_come_before_any_list(world: Callable[..., Awaitable[World]]) -> None:
+    """A client that knows the name need not list first."""
+    house = await world()
+    house.serve("one", FakeBackend())
+    stream = house.client().ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    assert stream.answer["result"]["content"]
+
+
+async def test_an_unknown_tool_is_named(world: Callable[..., Awaitable[World]]) -> None:
+    """The error says which tool, with the code of the specification."""
+    house = await world()
+    house.serve("one", FakeBackend())
+    stream = house.client().ask("tools/call", name="ehco")
+    await wait_all_tasks_blocked()
+    assert stream.answer["error"]["code"] == -32602
+    assert "ehco" in stream.answer["error"]["message"]
+
+
+async def test_wrong_params_and_unknown_methods_have_their_codes(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """-32602 for params, -32601 for methods; the session goes on."""
+    client = (await world()).client()
+    assert client.ask("tools/call").answer["error"]["code"] == -32602
+    assert client.ask("tools/call", name=7).answer["error"]["code"] == -32602
+    assert client.ask("tools/dance").answer["error"]["code"] == -32601
+    assert client.ask("logging/setLevel", level="loud").answer["error"]["code"] == -32602
+    assert client.ask("ping").answer["result"] == {}
+
+
+async def test_a_cancelled_call_gets_no_answer_and_the_server_is_told(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """The server learns it under its own id; a late answer goes nowhere."""
+    house = await world()
+    backend = FakeBackend(lambda: FakeServer(held=frozenset({"tools/call"})))
+    house.serve("one", backend)
+    client = house.client()
+    stream = client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    client.tell("notifications/cancelled", requestId=client.last_id)
+    await wait_all_tasks_blocked()
+    assert stream.answers == [None]
+    server = backend.opened[-1]
+    number = server.requests("tools/call")[0].id
+    cancelled = [one for one in server.seen if getattr(one, "method", "").endswith("cancelled")]
+    assert json.loads(bytes(cancelled[0].params or b""))["requestId"] == number  # type: ignore[union-attr]
+
+
+async def test_a_call_that_waits_for_lists_can_be_cancelled(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """It ends without an answer."""
+    house, backend = await world(), FakeBackend()
+    backend.gate = trio.Event()
+    house.serve("one", backend)
+    client = house.client()
+    stream = client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    client.tell("notifications/cancelled", requestId=client.last_id)
+    await wait_all_tasks_blocked()
+    assert stream.answers == [None]
+
+
+async def test_an_id_in_use_is_refused(world: Callable[..., Awaitable[World]]) -> None:
+    """Two answers under one id could not be told apart."""
+    house = await world()
+    house.serve("one", FakeBackend(lambda: FakeServer(held=frozenset({"tools/call"}))))
+    client = house.client()
+    client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    client._last -= 1
+    assert client.ask("ping").answer["error"]["code"] == -32600
+
+
+async def test_progress_and_logs_arrive_before_the_answer(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """They travel on the stream of their call, progress under the client's token, logs by level."""
+    house = await world()
+    backend = FakeBackend(lambda: FakeServer(held=frozenset({"tools/call"})))
+    house.serve("one", backend)
+    client = house.client()
+    client.ask("logging/setLevel", level="warning")
+    stream = client.ask("tools/call", name="echo", _meta={"progressToken": 0})
+    await wait_all_tasks_blocked()
+    server = backend.opened[-1]
+    request = server.requests("tools/call")[0]
+    server.notify("notifications/progress", {"progressToken": request.id, "progress": 1})
+    server.notify("notifications/message", {"level": "debug", "data": "no"})
+    server.notify("notifications/message", {"level": "error", "data": "yes"})
+    server.answer(request, {"content": []})
+    await wait_all_tasks_blocked()
+    assert [one["params"] for one in stream.messages] == [
+        {"progressToken": 0, "progress": 1},
+        {"level": "error", "data": "yes"},
+    ]
+    assert stream.answer["result"] == {"content": []}
+
+
+async def test_a_sessions_own_change_is_told_to_it_alone(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """A container that changes its tools changes them for its session; both are told once, or not at all."""
+    house, backend = await world(), FakeBackend()
+    house.serve("one", backend)
+    mine, other = house.client(), house.client()
+    for client in (mine, other):
+        client.ask("tools/list")
+    await wait_all_tasks_blocked()
+    mine.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    backend.opened[-1].tools.append(tool("new"))
+    backend.opened[-1].notify("notifications/tools/list_changed")
+    await trio.sleep(1)
+    assert [one["method"] for one in mine.standalone.messages] == [
+        "notifications/tools/list_changed"
+    ]
+    assert other.standalone.messages == []
+    assert len(mine.ask("tools/list").answer["result"]["tools"]) == 2
+    assert len(other.ask("tools/list").answer["result"]["tools"]) == 1
+
+
+async def test_a_closed_session_leaves_nothing(world: Callable[..., Awaitable[World]]) -> None:
+    """Its calls are withdrawn, its containers stopped, its streams ended, its id unknown."""
+    house = await world()
+    backend = FakeBackend(lambda: FakeServer(held=frozenset({"tools/call"})))
+    house.serve("one", backend)
+    client = house.client()
+    stream = client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    client.session.close()
+    client.session.close()
+    await wait_all_tasks_blocked()
+    assert stream.answers == [None]
+    assert client.standalone.answers == [None]
+    assert backend.running == []
+    assert house.registry.find(client.session.id, LOCAL) is None
+
+
+async def test_sessions_are_found_by_their_principal_only(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """A session id is no credential."""
+    house = await world()
+    session = house.registry.open(LOCAL, transport="test")
+    assert house.registry.find(session.id, LOCAL) is session
+    assert house.registry.find(session.id, ANYONE) is None
+    assert house.registry.find("x", LOCAL) is None
+
+
+async def test_left_sessions_expire(
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
+) -> None:
+    """A client that vanished without a word is gone after half an hour; one with a stream is not."""
+    house = await world()
+    left, listening = house.client(), house.client()
+    left.session.detach(left.standalone)
+    await trio.sleep(1900)
+    assert left.session.is_closed
+    assert not listening.session.is_closed
+
+
+async def test_a_draining_gateway_takes_nothing_new(world: Callable[..., Awaitable[World]]) -> None:
+    """Calls and sessions are refused, with a sentence."""
+    house = await world()
+    house.serve("one", FakeBackend())
+    client = house.client()
+    house.registry.draining = True
+    refused = client.ask("tools/call", name="echo").answer["error"]
+    assert "shutting down" in refused["message"]
+    with pytest.raises(Overloaded):
+        house.registry.open(LOCAL, transport="test")
+
+
+async def test_repr_shows_no_whole_id(world: Callable[..., Awaitable[World]]) -> None:
+    """The session id opens doors: logs get its beginning."""
+    client = (await world()).client()
+    assert client.session.id not in repr(client.session)
+    assert "tester" in repr(client.session)

@@ -1,0 +1,80 @@
+"""Where lines end, and what happens to those that do not."""
+
+import pytest
+
+from gateway.errors import Malformed
+from gateway.jsonrpc.lines import LineSplitter
+
+
+def test_lines_are_cut_at_lf_and_crlf() -> None:
+    """Both ends are tolerated; neither is part of the line."""
+    assert LineSplitter(10).feed(b"a\nb\r\nc\n") == [b"a", b"b", b"c"]
+
+
+def test_a_line_may_come_in_many_pieces() -> None:
+    """Also where a chunk ends between CR and LF."""
+    lines = LineSplitter(10)
+    assert lines.feed(b"a") == []
+    assert lines.feed(b"b\r") == []
+    assert lines.feed(b"\nc") == [b"ab"]
+    assert lines.feed(b"") == []
+    assert lines.feed(b"\n") == [b"c"]
+
+
+def test_blank_lines_are_skipped() -> None:
+    """Nothing, blanks and bare line ends are no messages."""
+    assert LineSplitter(10).feed(b"\n\r\n  \t\r\na\n\n") == [b"a"]
+
+
+def test_rest_is_the_line_that_did_not_end() -> None:
+    """At the end of a stream its reader may still want it."""
+    lines = LineSplitter(10)
+    lines.feed(b"a\nbc\r")
+    assert lines.rest() == b"bc"
+
+
+def test_a_line_that_is_too_long_is_reported_once_and_the_next_one_read() -> None:
+    """The connection goes on behind it."""
+    lines = LineSplitter(4)
+    found = [item for chunk in (b"12345", b"6789", b"0\nnext\n") for item in lines.feed(chunk)]
+    assert isinstance(found[0], Malformed)
+    assert found[0].code == -32700
+    assert found[1:] == [b"next"]
+
+
+def test_too_long_a_line_within_one_chunk_costs_only_itself() -> None:
+    """The lines before and after it arrive."""
+    first, fault, last = LineSplitter(4).feed(b"a\n12345\nb\n")
+    assert (first, last) == (b"a", b"b")
+    assert isinstance(fault, Malformed)
+
+
+def test_too_long_a_line_is_reported_before_it_ends() -> None:
+    """A line may never end."""
+    lines = LineSplitter(4)
+    assert len(lines.feed(b"12345")) == 1
+    assert lines.rest() == b""
+
+
+@pytest.mark.parametrize("chunks", [(b"1234\r\n",), (b"1234\r", b"\n"), (b"1234", b"\r\n")])
+def test_the_longest_line_may_end_in_crlf(chunks: tuple[bytes, ...]) -> None:
+    """The limit counts the line without its end."""
+    lines = LineSplitter(4)
+    assert [item for chunk in chunks for item in lines.feed(chunk)] == [b"1234"]
+
+
+def test_memory_is_bounded_while_a_long_line_is_skipped() -> None:
+    """What is skipped is not kept."""
+    lines = LineSplitter(100)
+    for _ in range(1000):
+        lines.feed(b"x" * 1000)
+    assert len(lines._begun) <= 100
+
+
+@pytest.mark.parametrize("chunks", [(b"1234\r\r\n",), (b"1234\r\r", b"\n"), (b"1234\r", b"\r\n")])
+def test_only_one_cr_belongs_to_the_end_of_a_line(chunks: tuple[bytes, ...]) -> None:
+    """A second one is part of the line, and counts, however the stream is cut."""
+    lines = LineSplitter(4)
+    (found,) = [item for chunk in chunks for item in lines.feed(chunk)]
+    assert isinstance(found, Malformed)
+    assert LineSplitter(5).feed(b"".join(chunks)) == [b"1234\r"]

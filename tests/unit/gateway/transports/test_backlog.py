@@ -1,0 +1,105 @@
+"""The queue of frames for one client: order, bound, end."""
+
+from __future__ import annotations
+
+import trio
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import limits
+from gateway.transports.backlog import Backlog
+
+
+async def test_small_frames_come_out_together_and_in_order() -> None:
+    """One write for many answers."""
+    backlog = Backlog()
+    for frame in (b"a", b"b", b"c"):
+        backlog.push(frame)
+    assert await backlog.pull() == b"abc"
+
+
+async def test_a_large_frame_is_not_joined_with_others() -> None:
+    """Joining would copy it."""
+    large = b"x" * limits.READ_CHUNK_BYTES
+    backlog = Backlog()
+    backlog.push(b"a")
+    backlog.push(large)
+    backlog.push(b"b")
+    assert await backlog.pull() == b"a"
+    assert await backlog.pull() is large
+    assert await backlog.pull() == b"b"
+
+
+async def test_pull_waits_for_a_frame(autojump_clock: trio.testing.MockClock) -> None:
+    """The writer sleeps until there is something to write."""
+    backlog = Backlog()
+    async with trio.open_nursery() as nursery:
+        pulled: list[bytes] = []
+
+        async def pull() -> None:
+            pulled.append(await backlog.pull())
+
+        nursery.start_soon(pull)
+        await trio.testing.wait_all_tasks_blocked()
+        assert pulled == []
+        backlog.push(b"late")
+    assert pulled == [b"late"]
+
+
+async def test_a_closed_backlog_gives_out_what_it_holds_and_then_the_end() -> None:
+    """The last answer is not lost; what comes after is."""
+    backlog = Backlog()
+    backlog.push(b"last")
+    backlog.close()
+    backlog.push(b"too late")
+    assert await backlog.pull() == b"last"
+    assert await backlog.pull() == b""
+    assert await backlog.pull() == b""
+
+
+async def test_an_overflow_drops_everything_and_says_so() -> None:
+    """A skipped answer would be worse than none; the memory is given back at once."""
+    backlog = Backlog(max_bytes=10)
+    backlog.push(b"12345678")
+    backlog.push(b"123")
+    assert backlog.overflowed
+    assert backlog.closed
+    assert await backlog.pull() == b""
+    assert repr(backlog) == "<Backlog overflowed, 0 frames, 0 bytes>"
+
+
+async def test_a_cancelled_pull_loses_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    """The keep-alive timer cancels pulls all the time."""
+    backlog = Backlog()
+    with trio.move_on_after(1):
+        await backlog.pull()
+    backlog.push(b"kept")
+    assert await backlog.pull() == b"kept"
+
+
+def test_repr_tells_its_state() -> None:
+    """For a debugger."""
+    backlog = Backlog()
+    backlog.push(b"abc")
+    assert repr(backlog) == "<Backlog open, 1 frames, 3 bytes>"
+    backlog.close()
+    assert repr(backlog) == "<Backlog closed, 1 frames, 3 bytes>"
+
+
+@given(st.lists(st.binary(min_size=1, max_size=2 * limits.READ_CHUNK_BYTES), max_size=20))
+def test_what_goes_in_comes_out(frames: list[bytes]) -> None:
+    """Nothing is lost, doubled or reordered, and the bytes are counted right."""
+
+    async def drain() -> bytes:
+        backlog = Backlog()
+        for frame in frames:
+            backlog.push(frame)
+        backlog.close()
+        pieces = []
+        while piece := await backlog.pull():
+            pieces.append(piece)
+        assert repr(backlog).endswith("0 frames, 0 bytes>")
+        return b"".join(pieces)
+
+    assert trio.run(drain) == b"".join(frames)

@@ -1,0 +1,242 @@
+"""The pipe over a link: lines, bounds, and how a server ends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+import trio
+from trio.testing import MockClock
+
+from gateway import limits
+from gateway.errors import Gone, Overloaded
+from gateway.jsonrpc.messages import Notification, Request, Result
+from gateway.upstreams.stdio import StdioPipe
+from tests.fakes.memory_link import MemoryLink
+
+PING = Request(1, "ping")
+PING_LINE = b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
+PONG = Result(1, msgspec.Raw(b"{}"))
+PONG_LINE = b'{"jsonrpc":"2.0","id":1,"result":{}}\n'
+
+
+@pytest.fixture
+async def link() -> AsyncIterator[MemoryLink]:
+    """A link whose other end the test plays."""
+    link = MemoryLink()
+    yield link
+    await link.aclose()
+    link.stdin.close()
+
+
+@pytest.fixture
+async def pipe(link: MemoryLink, nursery: trio.Nursery) -> StdioPipe:
+    """A running pipe."""
+    pipe = StdioPipe(link, server="fake")
+    nursery.start_soon(pipe.run)
+    await trio.testing.wait_all_tasks_blocked()
+    return pipe
+
+
+async def test_a_message_is_a_line(pipe: StdioPipe, link: MemoryLink) -> None:
+    """Nothing more, nothing less."""
+    pipe.send(PING)
+    assert await link.stdin.receive() == PING_LINE
+
+
+async def test_what_waits_is_written_at_once(pipe: StdioPipe, link: MemoryLink) -> None:
+    """While one write is under way, all others join into the next."""
+    for _ in range(10):
+        pipe.send(PING)
+    assert await link.stdin.receive() == PING_LINE * 10
+    assert link.writes == 1
+
+
+async def test_a_long_frame_is_written_by_itself(pipe: StdioPipe, link: MemoryLink) -> None:
+    """Joining would copy it."""
+    pipe.send(Notification("n", msgspec.Raw(b'{"x":"%b"}' % (b"x" * limits.WRITE_BATCH_BYTES))))
+    pipe.send(PING)
+    assert len(await link.stdin.receive()) > limits.WRITE_BATCH_BYTES
+    assert await link.stdin.receive() == PING_LINE
+
+
+async def test_a_server_that_does_not_read_is_overloaded(
+    pipe: StdioPipe, link: MemoryLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for it is bounded; once it reads, it is served again."""
+    monkeypatch.setattr(limits, "MAX_OUTBOUND_BYTES", 3 * len(PING_LINE))
+    pipe.send(PING)
+    await trio.testing.wait_all_tasks_blocked()
+    for _ in range(3):
+        pipe.send(PING)
+    with pytest.raises(Overloaded, match="'fake' does not read"):
+        pipe.send(PING)
+    assert await link.stdin.receive() == PING_LINE
+    assert await link.stdin.receive() == PING_LINE * 3
+    await trio.testing.wait_all_tasks_blocked()
+    pipe.send(PING)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [PONG_LINE],
+        [PONG_LINE[:10], PONG_LINE[10:]],
+        [b"\r\n" + PONG_LINE[:-1] + b"\r\n"],
+        [b"Listening ...\n" + PONG_LINE],
+        [b'{"level":"info"}\n[]\n[1]\n', PONG_LINE],
+        [b"[" + PONG_LINE[:-1] + b"]\n"],
+        [b'[{"x":1},' + PONG_LINE[:-1] + b"]\n"],
+        [b"[" * 5000 + b"\n" + PONG_LINE],
+    ],
+)
+async def test_messages_are_found_among_what_a_server_prints(
+    pipe: StdioPipe, link: MemoryLink, chunks: list[bytes], nursery: trio.Nursery
+) -> None:
+    """However they are cut, packed, or surrounded."""
+
+    async def play() -> None:
+        for chunk in chunks:
+            await link.stdout.send(chunk)
+
+    nursery.start_soon(play)
+    assert await pipe.receive() == PONG
+
+
+async def test_a_batch_is_handed_out_in_order(
+    pipe: StdioPipe, link: MemoryLink, nursery: trio.Nursery
+) -> None:
+    """Servers of 2025-03-26 may send them."""
+    nursery.start_soon(link.stdout.send, b"[" + PONG_LINE[:-1] + b"," + PING_LINE[:-1] + b"]\n")
+    assert await pipe.receive() == PONG
+    assert await pipe.receive() == PING
+
+
+async def test_a_line_without_end_is_skipped(
+    link: MemoryLink, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be as long as it likes; what follows is read."""
+    monkeypatch.setattr(limits, "MAX_FRAME_BYTES", 100)
+    pipe = StdioPipe(link, server="fake")
+
+    async def play() -> None:
+        for _ in range(50):
+            await link.stdout.send(b"x" * 60)
+        await link.stdout.send(b"\n" + PONG_LINE)
+
+    nursery.start_soon(play)
+    assert await pipe.receive() == PONG
+
+
+async def test_rubbish_is_warned_of_once(
+    pipe: StdioPipe,
+    link: MemoryLink,
+    nursery: trio.Nursery,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A server that logs to stdout does not flood ours."""
+    nursery.start_soon(link.stdout.send, b"log\n" * 20 + PONG_LINE)
+    await pipe.receive()
+    assert [record.levelname for record in caplog.records].count("WARNING") == 1
+
+
+async def test_the_last_line_needs_no_end(pipe: StdioPipe, link: MemoryLink) -> None:
+    """A server may answer and exit."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(link.stdout.send, PONG_LINE[:-1])
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(link.stdout.aclose)
+        assert await pipe.receive() == PONG
+
+
+async def test_a_death_is_told_with_status_and_last_words(
+    pipe: StdioPipe, link: MemoryLink
+) -> None:
+    """Whoever waits reads what the server wrote last, on one line; later senders read the same."""
+    link.die(3, "Traceback\n  File x\nKeyError: 'TOKEN'\n")
+    told = "server 'fake' (mcp-fake-1) exited with status 3; its last words: Traceback File x KeyError: 'TOKEN'"
+    for _ in range(2):
+        with pytest.raises(Gone) as caught:
+            await pipe.receive()
+        assert str(caught.value) == told
+    with pytest.raises(Gone, match="exited with status 3"):
+        pipe.send(PING)
+
+
+async def test_a_death_without_status_is_told_after_a_moment(
+    autojump_clock: MockClock, link: MemoryLink
+) -> None:
+    """Status and stderr travel on other ways; a bounded wait for them."""
+    pipe = StdioPipe(link, server="fake")
+    link.stdout.close()
+    with pytest.raises(Gone, match=r"closed its output$"):
+        await pipe.receive()
+    assert trio.current_time() == pytest.approx(limits.LAST_WORDS_WAIT_S)
+
+
+async def test_a_status_that_comes_late_is_told(
+    autojump_clock: MockClock, link: MemoryLink, nursery: trio.Nursery
+) -> None:
+    """As soon as it is there."""
+    pipe = StdioPipe(link, server="fake")
+    link.stdout.close()
+
+    async def exit_late() -> None:
+        await trio.sleep(limits.LAST_WORDS_WAIT_S / 2)
+        link.status = 137
+
+    nursery.start_soon(exit_late)
+    with pytest.raises(Gone, match="status 137"):
+        await pipe.receive()
+
+
+async def test_last_words_are_short(pipe: StdioPipe, link: MemoryLink) -> None:
+    """The end of them; `server inspect` has the rest."""
+    link.die(1, "x" * 10_000 + " the end")
+    with pytest.raises(Gone, match=r"the end$") as caught:
+        await pipe.receive()
+    assert len(str(caught.value)) < limits.LAST_WORDS_CHARS + 100
+    assert len(pipe.stderr_tail()) > limits.LAST_WORDS_CHARS
+
+
+async def test_a_server_that_closes_its_stdin_is_stopped(pipe: StdioPipe, link: MemoryLink) -> None:
+    """It cannot be asked any more, even if it lives: whoever waits must not wait for the deadline."""
+    link.stdin.close()
+    pipe.send(PING)
+    with pytest.raises(Gone, match="'fake'"):
+        await pipe.receive()
+    with pytest.raises(Gone, match="no longer reads"):
+        pipe.send(PING)
+    assert link.closed == 1
+
+
+async def test_closing_ends_a_write_that_nobody_reads(link: MemoryLink) -> None:
+    """The writer does not keep its nursery open."""
+    pipe = StdioPipe(link, server="fake")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pipe.run)
+        pipe.send(PING)
+        await trio.testing.wait_all_tasks_blocked()
+        await pipe.aclose()
+    with pytest.raises(Gone, match="was stopped"):
+        await pipe.receive()
+
+
+async def test_a_cancelled_writer_sends_nothing_more(link: MemoryLink) -> None:
+    """Half a frame may be out: another one after it would be rubbish to the server."""
+    pipe = StdioPipe(link, server="fake")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pipe.run)
+        pipe.send(PING)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    with pytest.raises(Gone, match="was stopped"):
+        pipe.send(PING)
+
+
+async def test_repr_shows_what_waits(link: MemoryLink) -> None:
+    """Bytes not yet taken by the server."""
+    pipe = StdioPipe(link, server="fake")
+    pipe.send(PING)
+    assert repr(pipe) == f"<StdioPipe fake over mcp-fake-1: open, {len(PING_LINE)} bytes queued>"
