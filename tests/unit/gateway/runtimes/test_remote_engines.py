@@ -155,7 +155,7 @@ def certificate(folder: Path) -> TlsFiles:
     """A self-signed certificate for 127.0.0.1, used by both sides."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "engine")])
-    now = dt.dt.now(dt.UTC)
+    now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
