@@ -14,7 +14,6 @@ from typing import Final
 
 import docker
 
-
 _KEPT_S: Final = 24 * 3600.0
 
 
