@@ -33,6 +33,7 @@ class Call:
     Args:
         method: as the server knows it.
         fields: the params' members; names are already the server's own.
+        server: the server's name, for texts.
         progress_token: the client's token, None if it wants no progress.
         owner: who a container's state belongs to; calls of one owner may share a container.
         timeout_s: until the answer, and anew with each progress notification.
@@ -52,6 +53,7 @@ class Call:
         "number",
         "owner",
         "progress_token",
+        "server",
         "started",
         "timeout_s",
     )
@@ -61,6 +63,7 @@ class Call:
         method: str,
         fields: dict[str, msgspec.Raw],
         *,
+        server: str,
         owner: str,
         timeout_s: float,
         settled: Callable[[Call, Answer | None], None],
@@ -69,6 +72,7 @@ class Call:
     ) -> None:
         self.method = method
         self.fields = fields
+        self.server = server
         self.owner = owner
         self.timeout_s = timeout_s
         self.progress_token = progress_token
@@ -147,11 +151,10 @@ def _expire(call: Call) -> None:
     """Ends a call whose deadline has passed."""
     if call.is_settled:
         return
-    waited = trio.current_time() - call.started
     failure = Failure(
         None,
         -32000,
-        f"no answer from the server within {call.timeout_s:g} s (waited {waited:.1f} s); "
-        "the call was cancelled, its outcome is unknown",
+        f"server {call.server} did not answer within {call.timeout_s:g} s; the call was cancelled, its "
+        "outcome is unknown",
     )
     call.withdraw("deadline passed", answer=failure)

@@ -308,20 +308,39 @@ class Session:
                 outlet,
                 lambda: self._send(request, outlet, fields, self._route(request.method, name)),
                 within_s=limits.CALL_TIMEOUT_S,
+                enough=lambda: self._is_known(request.method, name),
             )
         else:
             self._send(request, outlet, fields, route)
 
     def _route(self, method: str, name: str) -> Route:
-        """Where an exposed name leads."""
+        """Where an exposed name leads.
+
+        Raises:
+            UnknownTarget: nowhere; the text names the servers that may have it and cannot be asked.
+        """
         directory = self._directory()
-        match method:
-            case "tools/call":
-                return directory.tool(name)
-            case "prompts/get":
-                return directory.prompt(name)
-            case _:
-                return directory.resource(name)
+        try:
+            match method:
+                case "tools/call":
+                    return directory.tool(name)
+                case "prompts/get":
+                    return directory.prompt(name)
+                case _:
+                    return directory.resource(name)
+        except UnknownTarget as error:
+            if gaps := self._house.listings.gaps():
+                text = f"{error} Not known is what these servers offer: {gaps}"
+                raise UnknownTarget(text, code=error.code, data=error.data) from error
+            raise
+
+    def _is_known(self, method: str, name: str) -> bool:
+        """Whether an exposed name leads anywhere yet."""
+        try:
+            self._route(method, name)
+        except UnknownTarget:
+            return False
+        return True
 
     def _send(
         self, request: Request, outlet: Outlet, fields: dict[str, msgspec.Raw], route: Route
@@ -333,6 +352,7 @@ class Session:
         call = Call(
             request.method,
             params.with_text(fields, TARGETS[request.method], route.name),
+            server=route.server,
             owner=self._owner_of(door.server),
             timeout_s=door.server.pooling.timeout_s,
             progress_token=params.progress_token(fields),
@@ -390,15 +410,21 @@ class Session:
             outlet.send(codec.encode(notification))
 
     def _later(
-        self, request: Request, outlet: Outlet, act: Callable[[], None], *, within_s: float
+        self,
+        request: Request,
+        outlet: Outlet,
+        act: Callable[[], None],
+        *,
+        within_s: float,
+        enough: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Acts once all lists are known, or cannot be waited for any longer."""
+        """Acts once all lists, or `enough` of them, are known, or cannot be waited for any longer."""
         scope = trio.CancelScope()
         self._pending[request.id] = (request.method, scope)
 
         async def wait_and_act() -> None:
             with scope, trio.move_on_after(within_s):
-                await self._house.listings.wait_complete()
+                await self._house.listings.wait_complete(enough=enough)
             del self._pending[request.id]
             self._house.request_ended()
             if scope.cancelled_caught:

@@ -154,6 +154,7 @@ class Upstream:
         call = Call(
             method,
             fields,
+            server=self.server,
             owner="",
             timeout_s=within_s,
             settled=settled,

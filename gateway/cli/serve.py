@@ -18,10 +18,12 @@ from actors.supervisor import Gateway, open_gateway
 from gateway import limits
 from gateway.auth.bearer import Authenticator, Bearer, Open, Token, load_token
 from gateway.auth.origin import network_rules
+from gateway.catalog.model import ContainerLaunch, PociLaunch
 from gateway.errors import OptionError
 from gateway.home import Home
 from gateway.options import GatewayOptions
 from gateway.ports import Announcement
+from gateway.runtimes.engine_endpoint import locate_engine
 from gateway.telemetry.log import get_logger
 
 log = get_logger("serve")
@@ -42,11 +44,33 @@ async def run_gateway(
     """
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with open_gateway(options, environ) as gateway:
+            _require_socket(gateway, environ)
             if options.transport == "stdio":
                 return await _serve_pipe(gateway, signals, announce=announce)
             network = _Network(gateway, environ, program=program)
             await network.serve(signals, announce=announce)
             return 0
+
+
+def _require_socket(gateway: Gateway, environ: Mapping[str, str]) -> None:
+    """In a container, sees to it that the engine's socket was mounted: outside, an engine may start later.
+
+    Raises:
+        OptionError: it was not, and a server needs the engine.
+    """
+    options = gateway.options
+    needed = any(
+        isinstance(server.launch, (ContainerLaunch, PociLaunch))
+        for server in gateway.snapshot.servers.values()
+    )
+    if not options.in_container or options.static or not needed:
+        return
+    endpoint = locate_engine(environ)
+    if endpoint.kind == "unix" and not Path(endpoint.path).exists():
+        raise OptionError(
+            f"the engine's socket {endpoint.path} is not in this container: start it with `docker run "
+            f"-v /var/run/docker.sock:{endpoint.path}`"
+        )
 
 
 async def _serve_pipe(gateway: Gateway, signals: AsyncIterator[int], *, announce: Announce) -> int:
