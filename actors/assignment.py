@@ -6,10 +6,12 @@ of isolations; the rule behind all of it: a slot that was ever handed to an owne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from gateway import limits
 from gateway.catalog.model import Pooling
 
 EVERYBODY = "*"
@@ -94,43 +96,34 @@ def _victim(slots: Iterable[Slot], owner: str) -> int | None:
 
 
 def expired(slots: Iterable[Slot], now: float, pooling: Pooling) -> list[int]:
-    """The slots to stop now: stale ones without a call, and those idle for `idle_s`, but for the floor of spares.
+    """The slots to stop now: stale ones without a call, and those that have been idle for long enough."""
+    return [slot.key for slot, expiry in _expiries(slots, pooling) if expiry <= now]
 
-    A `long_lived` server's owned slots stay until their owner leaves.
+
+def next_expiry(slots: Iterable[Slot], pooling: Pooling) -> float | None:
+    """When `expired` may next name a slot, on the clock of `idle_since`; None if time alone changes nothing."""
+    return min((expiry for _, expiry in _expiries(slots, pooling)), default=None)
+
+
+def _expiries(slots: Iterable[Slot], pooling: Pooling) -> Iterator[tuple[Slot, float]]:
+    """The idle slots that do not stay, each with the time from which on it is not kept.
+
+    What stays: the `warm` freshest spares, and the owned slots of a `long_lived` server until their owner leaves. A
+    spare beyond the floor was started for its lists alone: a client that lists may call at once, so it is kept for a
+    moment, and no longer.
     """
-    stopping = []
     spares_kept = 0
     for slot in sorted(slots, key=lambda slot: slot.idle_since, reverse=True):
         if slot.inflight or not slot.ready:
             continue
         if slot.stale:
-            stopping.append(slot.key)
+            yield slot, -math.inf
         elif slot.owner is None and spares_kept < pooling.warm:
             spares_kept += 1
-        elif slot.owner is not None and pooling.long_lived:
-            continue
-        elif now - slot.idle_since >= pooling.idle_s:
-            stopping.append(slot.key)
-    return stopping
-
-
-def next_expiry(slots: Iterable[Slot], pooling: Pooling) -> float | None:
-    """When `expired` may next name a slot, on the clock of `idle_since`; None if time alone changes nothing."""
-    times = [
-        slot.idle_since + pooling.idle_s
-        for slot in slots
-        if slot.ready
-        and not slot.inflight
-        and not slot.stale
-        and not (slot.owner is not None and pooling.long_lived)
-    ]
-    return min(times) if len(times) > _floor(slots, pooling) else None
-
-
-def _floor(slots: Iterable[Slot], pooling: Pooling) -> int:
-    """How many of the idle slots are spares that stay anyway."""
-    spares = sum(1 for slot in slots if slot.owner is None and slot.ready and not slot.stale)
-    return min(spares, pooling.warm)
+        elif slot.owner is None:
+            yield slot, slot.idle_since + min(pooling.idle_s, limits.LISTED_IDLE_S)
+        elif not pooling.long_lived:
+            yield slot, slot.idle_since + pooling.idle_s
 
 
 def missing_spares(slots: Sequence[Slot], pooling: Pooling) -> int:

@@ -19,9 +19,9 @@ from gateway.home import Home
 from gateway.options import GatewayOptions
 from gateway.ports import Link, OneShotRuntime, RunOutput, Runtime, StartRequest
 from gateway.runtimes.container_config import Owner
-from gateway.runtimes.docker_api import PullProgress
 from gateway.runtimes.docker_engine import DockerEngine
 from gateway.runtimes.engine_endpoint import locate_engine
+from gateway.runtimes.engine_facts import PullProgress
 from gateway.runtimes.ownership import (
     InstanceLock,
     dead_instances,
@@ -60,6 +60,11 @@ class Backends:
         self._home = home
         self._lock = lock
         self._docker = docker
+
+    @property
+    def shares_files(self) -> bool:
+        """Whether the engine sees the files that we see: it is on this machine, and we are in no container."""
+        return self._docker is not None and self._docker.shares_files
 
     async def engine_in_reach(self) -> bool:
         """Whether a container engine answers.

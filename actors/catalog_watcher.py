@@ -55,7 +55,8 @@ class CatalogWatcher:
         self._watch_files = watch_files
         # The last good snapshot: what is in force.
         self._current = initial
-        # The files as they were when that, or a broken one after it, was loaded.
+        # The files as they were when that, or a broken one after it, was loaded. Not known of an initial snapshot:
+        # the first poll loads once more, so that what happened before the watch began is not missed.
         self._seen: Fingerprint | None = None
         # Set when the files must be read; replaced by a new one when they are.
         self._wake = trio.Event()

@@ -412,12 +412,7 @@ class ContainerPool:
             unseen = not container.has_listed and not container.inflight
             if unseen and not container.listing and (container.owner or self._lists_wanted):
                 container.read_lists()
-        if not self._lists_wanted:
-            # What was started for its lists alone goes away again: nothing runs before the first call.
-            spares = [item for item in live if item.owner is None and item.has_listed]
-            for container in spares[self.server.pooling.warm :]:
-                self._retire(container)
-        elif not any(True for _ in self._live()):
+        if self._lists_wanted and not any(True for _ in self._live()):
             if (error := self._pause()) is not None:
                 self._lists_wanted = False
                 self._reports.unlisted(self.server.name, error)

@@ -68,7 +68,6 @@ class PociServer:
         # Set, and replaced, whenever nothing runs any more.
         self._quiet = trio.Event()
         self._last_error: GatewayError | None = None
-        self._last_stderr = ""
 
     def __repr__(self) -> str:
         """The server and how many calls run."""
@@ -157,7 +156,6 @@ class PociServer:
             waiting=len(self._early),
             failures=0,
             last_error=str(self._last_error or ""),
-            last_stderr=self._last_stderr,
         )
 
     async def _report_lists(self) -> None:
@@ -207,7 +205,8 @@ class PociServer:
             server=self.server.name, launch=filled, spec_hash=self.server.spec_hash
         )
         output = await self._runtime.run(request)
-        self._last_stderr = output.stderr or self._last_stderr
+        if output.stderr:
+            self._reports.last_words(self.server.name, output.stderr)
         return poci.call_result(output)
 
     def _fill(

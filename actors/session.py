@@ -106,6 +106,9 @@ class House(Protocol):
     def spawn(self, task: Callable[[], Awaitable[None]]) -> None:
         """Runs a task beside all others; its failure is logged and costs nobody else."""
 
+    def request_ended(self) -> None:
+        """A request that took time has its answer, or will get none."""
+
     def closed(self, session: Session) -> None:
         """A session has ended."""
 
@@ -149,9 +152,14 @@ class Session:
         return f"session:{self.id}"
 
     @property
+    def is_busy(self) -> bool:
+        """Whether a request waits for its answer."""
+        return bool(self._calls or self._pending)
+
+    @property
     def is_idle(self) -> bool:
         """Whether it waits for nothing and nobody listens."""
-        return not self._calls and not self._pending and not self._outlets
+        return not self.is_busy and not self._outlets
 
     # --- the transport's side ----------------------------------------------------------------------------------
 
@@ -263,7 +271,10 @@ class Session:
             self._reply(request.id, outlet, self._page(request))
         else:
             self._later(
-                request, outlet, lambda: self._reply(request.id, outlet, self._page(request))
+                request,
+                outlet,
+                lambda: self._reply(request.id, outlet, self._page(request)),
+                within_s=limits.UNCACHED_LIST_WAIT_S,
             )
 
     def _page(self, request: Request) -> msgspec.Raw:
@@ -295,6 +306,7 @@ class Session:
                 request,
                 outlet,
                 lambda: self._send(request, outlet, fields, self._route(request.method, name)),
+                within_s=limits.CALL_TIMEOUT_S,
             )
         else:
             self._send(request, outlet, fields, route)
@@ -348,6 +360,7 @@ class Session:
         """A call has ended: one answer to the client, or none if it withdrew the call."""
         self._calls.pop(request_id, None)
         self.last_active = trio.current_time()
+        self._house.request_ended()
         match answer:
             case None:
                 outcome = "cancelled"
@@ -375,15 +388,18 @@ class Session:
         if notification.method != "notifications/message" or self._wants(notification):
             outlet.send(codec.encode(notification))
 
-    def _later(self, request: Request, outlet: Outlet, act: Callable[[], None]) -> None:
+    def _later(
+        self, request: Request, outlet: Outlet, act: Callable[[], None], *, within_s: float
+    ) -> None:
         """Acts once all lists are known, or cannot be waited for any longer."""
         scope = trio.CancelScope()
         self._pending[request.id] = (request.method, scope)
 
         async def wait_and_act() -> None:
-            with scope, trio.move_on_after(limits.UNCACHED_LIST_WAIT_S):
+            with scope, trio.move_on_after(within_s):
                 await self._house.listings.wait_complete()
             del self._pending[request.id]
+            self._house.request_ended()
             if scope.cancelled_caught:
                 outlet.finish(None)
                 return

@@ -53,7 +53,8 @@ class SessionRegistry(Reports):
         self._doors = doors
         self._sessions: dict[str, Session] = {}
         self._nursery: trio.Nursery | None = None
-        self._empty = trio.Event()
+        self._ended = trio.Event()
+        """Set, and replaced, whenever a request has ended."""
 
     def __repr__(self) -> str:
         """How many there are."""
@@ -104,12 +105,21 @@ class SessionRegistry(Reports):
             raise Overloaded("the gateway is not running")
         self._nursery.start_soon(guard, _log_failure, task)
 
+    def request_ended(self) -> None:
+        """A request that took time has its answer, or will get none."""
+        self._ended.set()
+        self._ended = trio.Event()
+
+    async def wait_quiet(self) -> None:
+        """Returns once no request waits for its answer. The deadline is the caller's."""
+        while any(session.is_busy for session in self._sessions.values()):
+            await self._ended.wait()
+
     def closed(self, session: Session) -> None:
         """A session has ended."""
         self._sessions.pop(session.id, None)
         log.info("client_disconnected", client=session.client_name, transport=session.transport)
-        if not self._sessions:
-            self._empty.set()
+        self.request_ended()
 
     # --- the pools' side ---------------------------------------------------------------------------------------
 

@@ -178,10 +178,9 @@ class Gateway:
                 nursery.start_soon(door.kill)
 
     async def drain(self) -> None:
-        """Accepts nothing new and waits for the calls in flight. The deadline is the caller's."""
+        """Accepts nothing new and waits for the requests in flight. The deadline is the caller's."""
         self.sessions.draining = True
-        for door in list(self.doors.values()):
-            await door.wait_idle()
+        await self.sessions.wait_quiet()
 
     def reload(self) -> None:
         """Has the catalogs read again, where they are watched."""
@@ -275,7 +274,12 @@ class Gateway:
     def _make_door(self, server: EnabledServer) -> ServerDoor:
         """The pool of a server, or the runner of its tools."""
         if isinstance(server.launch, PociLaunch):
-            return PociServer(server, self._backends.engine, reports=self.sessions)
+            return PociServer(
+                server,
+                self._backends.engine,
+                reports=self.sessions,
+                in_sight=self._backends.shares_files,
+            )
         return ContainerPool(
             server,
             self._opener(server),

@@ -119,6 +119,8 @@ POOL_MAX: Final = 20
 """Containers of one server at most; more calls wait for one of them until their deadline."""
 POOL_IDLE_S: Final = 60.0
 """After this long without a call, a server's container is stopped."""
+LISTED_IDLE_S: Final = 2.0
+"""A container that was started for its lists alone stays for this long: who lists may be about to call."""
 POOL_MAX_INFLIGHT: Final = 64
 """Calls in one container at a time; further ones wait."""
 PARALLEL_STARTS: Final = 4

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -173,6 +172,9 @@ def _command_help(command: str, verbs: Sequence[Verb], invocation: Invocation) -
 def _report(error: BaseException, *, debug: bool) -> int:
     """Prints what went wrong, for people; the traceback only where it was asked for."""
     if debug:
+        # lazy: only errors need it, and start-up time counts on stdio
+        import traceback  # noqa: PLC0415 - see above
+
         traceback.print_exception(error, file=sys.stderr)
     leaves = tuple(_leaves(error))
     if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
@@ -190,8 +192,11 @@ def _report(error: BaseException, *, debug: bool) -> int:
 
 def _internal(error: BaseException) -> str:
     """The sentence for an error that nobody foresaw. Its own text stays out: it may hold anything."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    file = Path(place.tb_frame.f_code.co_filename).name if place else ""
+    where = f" at {file}:{place.tb_lineno}" if place else ""
     return (
         f"internal error, {type(error).__name__}{where}: please run it again with --debug "
         "and report what that prints to the project's issue tracker"

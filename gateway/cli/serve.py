@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -111,19 +112,15 @@ class _Network:
             program=self._program,
         )
 
-        async def listen(
-            task_status: trio.TaskStatus[tuple[tuple[str, int], ...]] = trio.TASK_STATUS_IGNORED,
-        ) -> None:
-            await serve_http(
-                app,
-                hosts=hosts,
-                port=options.port,
-                stop=self._stop,
-                tls_cert=options.tls_cert,
-                tls_key=options.tls_key,
-                task_status=task_status,
-            )
-
+        listen = partial(
+            serve_http,
+            app,
+            hosts=hosts,
+            port=options.port,
+            stop=self._stop,
+            tls_cert=options.tls_cert,
+            tls_key=options.tls_key,
+        )
         async with trio.open_nursery() as nursery:
             addresses = await nursery.start(listen)
             announce(_announcement(self._gateway, urls=self._urls(addresses), token=self._token))

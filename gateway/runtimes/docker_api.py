@@ -5,16 +5,14 @@ Each method runs in a worker thread, takes and gives plain values, and raises ou
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import socket
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from gateway import limits
-from gateway.errors import EngineRefuses, EngineUnreachable, ImageMissing
+from gateway.errors import ImageMissing
 from gateway.runtimes.container_config import (
     HOME_LABEL,
     INSTANCE_LABEL,
@@ -22,6 +20,8 @@ from gateway.runtimes.container_config import (
 )
 from gateway.runtimes.dial import ssh_command
 from gateway.runtimes.engine_endpoint import Endpoint
+from gateway.runtimes.engine_facts import EngineFacts, Found, PullEvents, PullProgress
+from gateway.runtimes.engine_faults import not_pulled, unreachable
 from gateway.runtimes.engine_http import Refused
 
 if TYPE_CHECKING:
@@ -31,34 +31,6 @@ MINIMUM_API_VERSION: Final = "1.41"
 """Docker 20.10: the oldest engine that is tried here."""
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
-
-
-class Found(msgspec.Struct, frozen=True):
-    """A container that carries our labels."""
-
-    id: str
-    name: str
-    home_id: str
-    instance_id: str
-    server: str
-    state: str
-
-
-class PullProgress(msgspec.Struct, frozen=True):
-    """How far the pull of `image` is. Bytes are those of the layers seen so far."""
-
-    image: str
-    status: str
-    done_bytes: int = 0
-    total_bytes: int = 0
-
-
-class EngineFacts(msgspec.Struct, frozen=True):
-    """What the engine says of itself."""
-
-    version: str
-    api_version: str
-    maps_users: bool
 
 
 class DockerApi:
@@ -151,12 +123,12 @@ class DockerApi:
         """
         try:
             with self._calling() as client:
-                for event in _PullEvents(image).of(client.pull(image, stream=True, decode=True)):
+                for event in PullEvents(image).of(client.pull(image, stream=True, decode=True)):
                     report(event)
         except ImageMissing as error:
-            raise _not_pulled(image, str(error)) from error
+            raise not_pulled(image, str(error)) from error
         except Refused as error:
-            raise _not_pulled(image, error.reason) from error
+            raise not_pulled(image, error.reason) from error
 
     def build(
         self, image: str, folder: Path, arguments: Mapping[str, str]
@@ -208,35 +180,7 @@ class DockerApi:
             urllib3.exceptions.HTTPError,
             OSError,
         ) as error:
-            raise _unreachable(self._endpoint, error) from error
-
-
-class _PullEvents:
-    """Adds up the engine's events of one pull."""
-
-    def __init__(self, image: str) -> None:
-        self._image = image
-        # Bytes done and in all, by layer.
-        self._layers: dict[str, tuple[int, int]] = {}
-
-    def of(self, events: Iterable[Mapping[str, Any]]) -> Iterator[PullProgress]:
-        """Progress, event by event.
-
-        Raises:
-            Refused: the pull failed.
-        """
-        for event in events:
-            if "error" in event:
-                raise Refused(0, str(event["error"]))
-            detail = event.get("progressDetail") or {}
-            if "total" in detail:
-                self._layers[event.get("id", "")] = (detail.get("current", 0), detail["total"])
-            yield PullProgress(
-                image=self._image,
-                status=str(event.get("status", "")),
-                done_bytes=sum(done for done, _ in self._layers.values()),
-                total_bytes=sum(total for _, total in self._layers.values()),
-            )
+            raise unreachable(self._endpoint, error) from error
 
 
 @contextmanager
@@ -257,6 +201,10 @@ def _connect(endpoint: Endpoint) -> APIClient:
     options: dict[str, Any] = {"version": "auto", "timeout": int(limits.ENGINE_TIMEOUT_S)}
     if endpoint.kind == "ssh":
         return _connect_over_ssh(endpoint)
+    if endpoint.kind == "unix":
+        # docker-py leaves the socket open where the connect fails, and buries the reason.
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(endpoint.path)
     if endpoint.tls is not None:
         files = endpoint.tls
         options["tls"] = tls.TLSConfig(
@@ -289,47 +237,6 @@ def _connect_over_ssh(endpoint: Endpoint) -> APIClient:
         return client(first.version(api_version=False)["ApiVersion"])
     finally:
         first.close()
-
-
-def _unreachable(endpoint: Endpoint, error: Exception) -> EngineUnreachable:
-    """Why the engine does not answer, and what helps."""
-    where = f"the container engine at {endpoint.url}"
-    number = _system_error(error)
-    if number in {errno.EACCES, errno.EPERM}:
-        return EngineRefuses(
-            f"{where} refuses this user: run `sudo usermod -aG docker $USER`, then log in again"
-        )
-    if number in {errno.ENOENT, errno.ECONNREFUSED}:
-        remedy = (
-            "start it (`sudo systemctl start docker`, or Docker Desktop), or set DOCKER_HOST"
-            if endpoint.kind == "unix"
-            else f"check {endpoint.source}"
-        )
-        return EngineUnreachable(f"{where} is not running: {remedy}")
-    return EngineUnreachable(f"{where} does not answer ({error}): `docker version` shows more")
-
-
-def _system_error(error: BaseException | None) -> int | None:
-    """The errno at the bottom of a pile of wrapped exceptions."""
-    seen: set[int] = set()
-    pending = [error]
-    while pending:
-        current = pending.pop()
-        if not isinstance(current, BaseException) or id(current) in seen:
-            continue
-        seen.add(id(current))
-        if isinstance(current, OSError) and current.errno:
-            return current.errno
-        pending += [current.__cause__, current.__context__]
-        pending += [inner for inner in current.args if isinstance(inner, BaseException)]
-    return None
-
-
-def _not_pulled(image: str, reason: str) -> ImageMissing:
-    return ImageMissing(
-        f"image {image} is not here and could not be pulled ({reason.strip()}): "
-        f"check the name and the network, then try `docker pull {image}`"
-    )
 
 
 def _found(item: Mapping[str, Any]) -> Found:

@@ -7,6 +7,7 @@ creates or starts something runs to its end even when its caller is cancelled, a
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ import trio
 
 from gateway import limits
 from gateway.catalog.model import ContainerLaunch
-from gateway.errors import ImageMissing, ProtocolFault, StartFailed
+from gateway.errors import ImageMissing, ProtocolFault
 from gateway.ports import RunOutput, StartRequest
 from gateway.runtimes.container_config import (
     Owner,
@@ -24,7 +25,7 @@ from gateway.runtimes.container_config import (
     further_networks,
     labels,
 )
-from gateway.runtimes.docker_api import DockerApi, EngineFacts, Found, PullProgress
+from gateway.runtimes.docker_api import DockerApi
 from gateway.runtimes.engine_container import (
     ATTACH_OUTPUT,
     ATTACH_SERVER,
@@ -32,6 +33,8 @@ from gateway.runtimes.engine_container import (
     discard,
 )
 from gateway.runtimes.engine_endpoint import Endpoint
+from gateway.runtimes.engine_facts import EngineFacts, Found, PullProgress
+from gateway.runtimes.engine_faults import not_started
 from gateway.runtimes.engine_http import Refused
 from gateway.runtimes.image_pulls import ImagePulls, ignore_progress
 from gateway.runtimes.link_attach import AttachLink, AttachStream, attach
@@ -81,6 +84,11 @@ class DockerEngine:
         """The engine it stands for."""
         return f"<DockerEngine {self.endpoint.url}>"
 
+    @property
+    def shares_files(self) -> bool:
+        """Whether the engine sees the files that we see."""
+        return self.endpoint.local and not self._in_container
+
     async def ping(self) -> EngineFacts:
         """Whether the engine is there and lets us in.
 
@@ -105,7 +113,7 @@ class DockerEngine:
             await container.start()
             link = AttachLink(stream, container, StderrTail(request.server, self._on_stderr))
         except Refused as error:
-            raise _not_started(request, error) from error
+            raise not_started(request, error.reason) from error
         finally:
             if link is None:
                 with trio.move_on_after(limits.REMOVE_TIMEOUT_S, shield=True):
@@ -131,7 +139,7 @@ class DockerEngine:
             stdout = await _read_output(request.server, stream, tail)
             status = await container.exit_status()
         except Refused as error:
-            raise _not_started(request, error) from error
+            raise not_started(request, error.reason) from error
         finally:
             with trio.move_on_after(limits.REMOVE_TIMEOUT_S, shield=True):
                 await discard(container, stream)
@@ -200,12 +208,9 @@ class DockerEngine:
         create = partial(self._api.create, config, name, further_networks(launch, place))
         version = await self._ask(self._api.api_version)
         try:
-            identity = await self._act(create)
-        except ImageMissing:
-            await self._pulls.pull(launch.image, self._on_pull)
-            identity = await self._act(create)
+            identity = await self._create_or_pull(launch.image, create)
         except Refused as error:
-            raise _not_started(request, error) from error
+            raise not_started(request, error.reason) from error
         # No checkpoint between the thread's end and here: the container always has an owner.
         return EngineContainer(
             self.endpoint,
@@ -216,13 +221,20 @@ class DockerEngine:
             api_version=version,
         )
 
+    async def _create_or_pull(self, image: str, create: Callable[[], str]) -> str:
+        """Creates; where the image is missing, pulls it and creates again."""
+        with suppress(ImageMissing):
+            return await self._act(create)
+        await self._pulls.pull(image, self._on_pull)
+        return await self._act(create)
+
     async def _learn_place(self) -> Place:
         async with self._placing:
             if self._place is None:
                 facts = await self.ping()
                 self._place = Place(
                     networks=await self._own_networks() if self._in_container else (),
-                    local_files=self.endpoint.local and not self._in_container,
+                    local_files=self.shares_files,
                     maps_users=facts.maps_users,
                 )
             return self._place
@@ -258,18 +270,3 @@ async def _read_output(server: str, stream: AttachStream, tail: StderrTail) -> s
             )
     tail.end()
     return b"".join(chunks).decode("utf-8", errors="replace")
-
-
-def _not_started(request: StartRequest, error: Refused) -> StartFailed:
-    """The engine's reason in a sentence for people."""
-    reason = error.reason.strip()
-    image = getattr(request.launch, "image", "")
-    if "executable file not found" in reason or "no such file or directory" in reason:
-        remedy = f"check `command` of the entry, and what is in image {image}"
-    elif "bind source path does not exist" in reason:
-        remedy = "create that path where the engine runs, or correct the entry's `volumes`"
-    else:
-        remedy = "correct the entry, or ask `docker info` whether the engine is well"
-    return StartFailed(
-        f"the container of {request.server} could not be started ({reason}): {remedy}"
-    )

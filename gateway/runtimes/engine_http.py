@@ -5,6 +5,7 @@ docker-py's own sockets are no use under trio: they cannot do TLS or ssh there, 
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
@@ -13,6 +14,7 @@ import trio
 from gateway import limits
 from gateway.errors import BackendError, EngineUnreachable
 
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 _HEAD_END: Final = b"\r\n\r\n"
 _MAX_ANSWER_BYTES: Final = 64 * 1024
 """Heads and JSON answers of the engine are some hundred bytes."""
@@ -88,10 +90,10 @@ async def _read_head(stream: trio.abc.Stream) -> tuple[int, bytes, bytes]:
             break
         received += chunk
     head, separator, rest = received.partition(_HEAD_END)
-    words = head.split(b" ", 2)
-    if not separator or not head.startswith(b"HTTP/1.") or not words[1].isdigit():
+    status = _STATUS_LINE.match(head)
+    if not separator or status is None:
         raise EngineUnreachable("what answers at the engine's address is no container engine")
-    return int(words[1]), head, rest
+    return int(status[1]), head, rest
 
 
 async def _read_complaint(stream: trio.abc.Stream, head: bytes, rest: bytes) -> str:

@@ -10,7 +10,8 @@ import trio
 
 from gateway import limits
 from gateway.errors import ImageMissing
-from gateway.runtimes.docker_api import DockerApi, PullProgress
+from gateway.runtimes.docker_api import DockerApi
+from gateway.runtimes.engine_facts import PullProgress
 
 _REPORT_PERIOD_S: Final = 0.5
 """A pull has thousands of events; people read two a second."""
@@ -65,10 +66,11 @@ class ImagePulls:
         throttled = _Throttled(progress)
 
         def report(event: PullProgress) -> None:
+            # An abandoned pull ends here.
+            trio.from_thread.check_cancelled()
             trio.from_thread.run_sync(throttled, event)
 
         try:
-            # An abandoned pull ends itself: its next report raises Cancelled in the thread.
             await trio.to_thread.run_sync(
                 partial(self._api.pull, image, report),
                 abandon_on_cancel=True,

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from gateway.errors import BackendError
 from gateway.home import Home
-from gateway.runtimes.docker_api import Found
+from gateway.runtimes.engine_facts import Found
 from gateway.telemetry.log import get_logger
 
 _log = get_logger("runtimes")

@@ -13,6 +13,7 @@ STDERR: Final = 2
 _SYSTEM_ERROR: Final = 3
 """The engine's own complaint about the stream; shown as stderr."""
 _HEADER_BYTES: Final = 8
+_STDOUT_START: Final = b"\1\0\0\0"
 
 
 class BrokenStream(ValueError):
@@ -40,7 +41,7 @@ class Demultiplexer:
             not self._remaining
             and not self._header
             and len(chunk) >= _HEADER_BYTES
-            and chunk[0] == STDOUT
+            and chunk[:4] == _STDOUT_START
             and int.from_bytes(chunk[4:8], "big") == len(chunk) - _HEADER_BYTES
         ):
             return chunk[_HEADER_BYTES:], b""

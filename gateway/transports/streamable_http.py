@@ -144,7 +144,7 @@ async def read_message(call: HttpCall) -> Message:
 async def _answer(call: HttpCall, exchange: Exchange, headers: Headers = ()) -> None:
     """Sends what the exchange comes to.
 
-    A client that waits for long gets a stream, whose keep-alives hold the connection through proxies.
+    A client that waits for long gets a stream, whose keep-alive comments hold the connection through proxies.
 
     Cancellation: the call goes on; its answer goes nowhere.
     """

@@ -6,6 +6,7 @@ Source: MCP 2025-11-25, transports, "Resumability and redelivery"; WHATWG HTML Â
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 
 import trio
 
@@ -14,7 +15,7 @@ from gateway.errors import Malformed
 from gateway.jsonrpc.messages import Message
 from gateway.jsonrpc.sse import EventSplitter, ServerSentEvent
 from gateway.upstreams.frames import Frames
-from gateway.upstreams.wire import Reply
+from gateway.upstreams.wire import Broken, Reply
 
 _MS_PER_S = 1000
 
@@ -84,8 +85,8 @@ class EventStream:
         return self._frames.unpack(event.data)
 
     async def linger(self) -> None:
-        """Reads on to the end for a moment, so that the connection can be used again."""
-        with trio.move_on_after(limits.STREAM_LINGER_S):
+        """Reads on to the end for a moment, so that the connection can be used again. How it ends does not matter."""
+        with trio.move_on_after(limits.STREAM_LINGER_S), suppress(Broken):
             while await self._reply.receive_some():
                 pass
 

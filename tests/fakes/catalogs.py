@@ -1,10 +1,38 @@
-"""Synthetic catalogs: as many entries as asked for, which together use every field of the format."""
+"""Synthetic catalogs, whose entries together use every field of the format, and home folders to put them in."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from gateway.catalog.document import write_document
+from gateway.catalog.model import Snapshot
+from gateway.configuration import load_snapshot
+from gateway.options import GatewayOptions
+
+
+class HomeFolder:
+    """A home folder with files, and the options to load it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(self, name: str, text: str) -> Path:
+        """Writes a file of the home."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def options(self, **changes: Any) -> GatewayOptions:
+        """Options for this home; nothing is read from the machine's own secrets."""
+        return GatewayOptions(home=str(self.root), **{"secrets": "docker-desktop", **changes})
+
+    def load(self, environ: Mapping[str, str] | None = None, **changes: Any) -> Snapshot:
+        """The snapshot."""
+        engine = changes.pop("engine_in_reach", None)
+        return load_snapshot(self.options(**changes), environ or {}, engine_in_reach=engine)
 
 
 def catalog_text(count: int) -> bytes:

@@ -86,7 +86,19 @@ def test_idle_containers_expire_and_the_floor_of_spares_stays() -> None:
     warm = msgspec.structs.replace(POOLING, warm=1)
     slots = [slot(1), slot(2, idle_since=10.0), slot(3, "a"), slot(4, "b", inflight=1)]
     assert expired(slots, 60.0, warm) == [1, 3]
-    assert expired(slots, 59.9, warm) == []
+    assert expired(slots, 59.9, warm) == [1]
+    assert expired(slots, 1.9, warm) == []
+
+
+def test_a_spare_that_was_only_listed_goes_soon() -> None:
+    """Nothing runs before the first call, but for a moment after a first list."""
+    assert expired([slot(1)], 1.9, POOLING) == []
+    assert expired([slot(1)], 2.0, POOLING) == [1]
+
+
+def test_the_floor_of_spares_is_not_waited_for() -> None:
+    """Spares that stay have no expiry, or the pool would never sleep."""
+    assert next_expiry([slot(1)], msgspec.structs.replace(POOLING, warm=1)) is None
 
 
 def test_stale_containers_expire_as_soon_as_they_are_idle() -> None:

@@ -288,12 +288,13 @@ async def test_spares_are_kept_and_refilled(
 async def test_lists_are_read_and_the_container_goes_away(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
-    """Listing needs a container once; without `warm` it does not stay."""
+    """Listing needs a container once; without `warm` it stays for a moment only."""
     backend, notes = FakeBackend(lambda: FakeServer(tool("a"), tool("b"))), Notes()
     pool = make_pool(nursery, backend, notes=notes)
     pool.want_lists()
     await wait_all_tasks_blocked()
     assert [item.key for item in notes.lists["fake"].tools] == ["a", "b"]
+    await trio.sleep(3)
     assert backend.running == []
 
 

@@ -177,6 +177,7 @@ async def test_an_unknown_list_is_waited_for_and_cached(
     assert [item["name"] for item in stream.answer["result"]["tools"]] == ["a"]
     assert len(house.client().ask("tools/list").answer["result"]["tools"]) == 1
     assert len(backend.opened) == 1
+    await trio.sleep(3)
     assert backend.running == []
 
 

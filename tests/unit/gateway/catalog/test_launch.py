@@ -114,6 +114,16 @@ def test_config_defaults_come_from_the_schema() -> None:
     assert container(body, {"deep": {"b": "x"}}).command == ("1", "x", "3")
 
 
+def test_missing_config_leaves_a_note() -> None:
+    """Most servers then say something less clear."""
+    body = "{image: a, config: [{name: fs, required: [paths, mode], properties: {mode: {default: x}}}]}"
+    assert launched(body).notes == (
+        "fs: a value is missing: run `mcpgw config set fs.paths=VALUE`",
+    )
+    assert launched(body, {"paths": ["/a"]}).notes == ()
+    assert launched("{image: a, config: [{required: 5}, {type: object}]}").notes == ()
+
+
 def test_dotted_and_renamed_servers_find_their_config() -> None:
     """Templates may use the name, the name with underscores, or the schema's name."""
     server = entry(
@@ -168,7 +178,7 @@ def test_process_runs_in_its_catalogs_folder() -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "fallback", "kind"),
+    ("in_reach", "fallback", "kind"),
     [
         (None, True, ContainerLaunch),
         (True, True, ContainerLaunch),
@@ -177,10 +187,10 @@ def test_process_runs_in_its_catalogs_folder() -> None:
     ],
 )
 def test_entry_with_both_forms_falls_back_only_when_asked(
-    *, engine: bool | None, fallback: bool, kind: type
+    *, in_reach: bool | None, fallback: bool, kind: type
 ) -> None:
     """Never silently, and never while an engine may answer."""
-    launch = launched(BOTH, {"m": "x"}, engine_in_reach=engine, local_fallback=fallback).launch
+    launch = launched(BOTH, {"m": "x"}, engine_in_reach=in_reach, local_fallback=fallback).launch
     assert isinstance(launch, kind)
 
 

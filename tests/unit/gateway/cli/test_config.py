@@ -63,9 +63,9 @@ def test_unset_value_and_server(run: Run) -> None:
 
 def test_unknown_server_is_mentioned(run: Run) -> None:
     """A setting of a server that no catalog has is kept, and mentioned."""
-    done = run("config", "set", "tiem.zone=UTC")
+    done = run("config", "set", "tmie.zone=UTC")
     assert done.status == 0
-    assert "no catalog has a server 'tiem' (did you mean time?)" in done.err
+    assert "no catalog has a server 'tmie' (did you mean time?)" in done.err
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Event streams over time: keep-alives, the end, the client that leaves."""
+"""Event streams over time: keep-alive comments, the end, the client that leaves."""
 
 from __future__ import annotations
 
