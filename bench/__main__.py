@@ -61,7 +61,7 @@ def measure(plan: Plan) -> Results:
             home = GatewayHome(Path(folder) / "calls", engine.image, 1)
             version = program.version(home)
             stage = Stage(engine, program, home, Path(folder), stack)
-            calls, skipped = measure_calls(stage, plan, tuple(SUBJECTS), say)
+            calls, skipped = measure_calls(stage, plan, SUBJECTS, say)
         return Results(
             taken=datetime.now(UTC).date().isoformat(),
             programs={"mcpgw": version, **PEERS},

@@ -109,7 +109,7 @@ def _whole(value: float) -> str:
 
 
 def _ratio(value: float) -> str:
-    return f"{value:.2f}"
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
 
 
 def _table(head: Row, rows: Iterable[Row]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
@@ -14,7 +14,7 @@ from bench.errors import BenchError
 from bench.figures import Alone, CallFigures, Crowd
 from bench.plan import Plan
 from bench.stats import percentile
-from bench.subjects import SUBJECTS, Opened, Stage
+from bench.subjects import Opened, Stage, Subject
 
 Say = Callable[[str], None]
 """Tells how far the run is."""
@@ -24,15 +24,15 @@ _NS_PER_US: Final = 1e3
 
 
 def measure_calls(
-    stage: Stage, plan: Plan, names: tuple[str, ...], say: Say
+    stage: Stage, plan: Plan, subjects: Mapping[str, Subject], say: Say
 ) -> tuple[tuple[CallFigures, ...], tuple[str, ...]]:
     """The figures of each subject, and why peers are missing in them.
 
     Raises:
         BenchError: the floor or the gateway cannot be measured.
     """
-    turns = _Turns(plan, say)
-    for name in names:
+    turns = _Turns(plan, subjects, say)
+    for name in subjects:
         say(f"opening {name}")
         turns.guarded(name, partial(turns.open, name, stage))
     for number in range(plan.rounds):
@@ -44,9 +44,10 @@ def measure_calls(
 class _Turns:
     """The subjects that are still in the game, with what was measured of them."""
 
-    def __init__(self, plan: Plan, say: Say) -> None:
+    def __init__(self, plan: Plan, subjects: Mapping[str, Subject], say: Say) -> None:
         self.skipped: list[str] = []
         self._plan = plan
+        self._subjects = subjects
         self._say = say
         self._opened: dict[str, Opened] = {}
         self._alone: dict[str, list[Alone]] = {}
@@ -54,7 +55,7 @@ class _Turns:
 
     def open(self, name: str, stage: Stage) -> None:
         """Opens a subject and warms it up."""
-        opened = SUBJECTS[name].open(stage)
+        opened = self._subjects[name].open(stage)
         opened.client.alone(self._plan.warm_up_s)
         opened.client.crowd(self._plan.depth, self._plan.warm_up_s)
         self._opened[name] = opened
@@ -72,7 +73,7 @@ class _Turns:
         try:
             act()
         except (BenchError, OSError) as error:
-            if SUBJECTS[name].kind != "peer":
+            if self._subjects[name].kind != "peer":
                 raise
             self._opened.pop(name, None)
             self.skipped.append(f"{name}: {error}")
@@ -113,7 +114,6 @@ class _Meter:
 @contextmanager
 def _metered(pid: int | None) -> Iterator[_Meter]:
     """Meters a block, in which the client collects no garbage."""
-    gc.collect()
     gc.disable()
     try:
         meter = _Meter(pid)
