@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -14,7 +15,7 @@ from typing import Final
 from bench.bounds import judge
 from bench.document import PAGE, with_tables
 from bench.engine import open_engine
-from bench.errors import BenchError
+from bench.errors import BenchError, Broken
 from bench.figures import REFERENCE, Results, read_results, write_results
 from bench.machine import describe_machine
 from bench.peers import PEERS
@@ -31,6 +32,8 @@ _LATEST: Final = REFERENCE.with_name("latest.json")
 def main(arguments: list[str]) -> int:
     """The command; its exit status: 0 if every promise is kept, 1 if not, 2 if nothing could be measured."""
     options = _parser().parse_args(arguments)
+    # Ended in whatever way, the run ends its programs and removes its containers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if options.write_docs:
         write_docs()
         return 0
@@ -62,6 +65,9 @@ def measure(plan: Plan) -> Results:
             version = program.version(home)
             stage = Stage(engine, program, home, Path(folder), stack)
             calls, skipped = measure_calls(stage, plan, SUBJECTS, say)
+        for left in (engine.remove(listed.label), engine.remove(home.label)):
+            if left:
+                raise Broken(f"the gateway has left {left} containers behind (now removed)")
         return Results(
             taken=datetime.now(UTC).date().isoformat(),
             programs={"mcpgw": version, **PEERS},

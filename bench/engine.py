@@ -24,12 +24,12 @@ class Engine:
     def __init__(self, image: str, version: str) -> None:
         self.image = image
         self.version = version
-        self._label = f"mcpgw.bench={uuid.uuid4().hex}"
+        self.label = f"mcpgw.bench={uuid.uuid4().hex}"
 
     @property
     def run_options(self) -> tuple[str, ...]:
         """How peers run the server: as in the entries that people write, and nothing that travels over a network."""
-        return (*_RUN, "--label", self._label)
+        return (*_RUN, "--label", self.label)
 
     @property
     def run_command(self) -> tuple[str, ...]:
@@ -40,11 +40,12 @@ class Engine:
         """How many containers have that label, running or not."""
         return len(docker("ps", "-aq", "--filter", f"label={label}").split())
 
-    def remove_all(self) -> None:
-        """Removes what the harness started and did not remove."""
-        left = docker("ps", "-aq", "--filter", f"label={self._label}").split()
+    def remove(self, label: str) -> int:
+        """Removes all containers with that label; how many there were."""
+        left = docker("ps", "-aq", "--filter", f"label={label}").split()
         if left:
             docker("rm", "-f", *left)
+        return len(left)
 
 
 @contextmanager
@@ -68,7 +69,7 @@ def open_engine() -> Iterator[Engine]:
     try:
         yield engine
     finally:
-        engine.remove_all()
+        engine.remove(engine.label)
         if started is not None:
             started.terminate()
             started.wait()

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from bench.cpu import tree_cpu_s
-from bench.errors import BenchError
+from bench.errors import BenchError, Broken
 from bench.figures import Alone, CallFigures, Crowd
 from bench.plan import Plan
 from bench.stats import percentile
@@ -74,7 +74,7 @@ class _Turns:
             act()
         except (BenchError, OSError) as error:
             if self._subjects[name].kind != "peer":
-                raise
+                raise Broken(f"{name}: {error}") from error
             self._opened.pop(name, None)
             self.skipped.append(f"{name}: {error}")
             self._say(f"skipped {self.skipped[-1]}")

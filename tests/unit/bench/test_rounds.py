@@ -99,6 +99,6 @@ def test_a_peer_that_breaks_is_left_out_with_its_reason(breaks_at: int) -> None:
 
 
 def test_a_gateway_that_breaks_ends_the_run() -> None:
-    """There is no run without the gateway."""
-    with pytest.raises(Broken, match="it fell over"):
+    """There is no run without the gateway; the sentence names the subject."""
+    with pytest.raises(Broken, match="ours: it fell over"):
         measure_calls(_stage(), _PLAN, {"ours": _subject("ours", [], breaks_at=1)}, _ignore)
