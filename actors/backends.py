@@ -61,6 +61,11 @@ class Backends:
         self._lock = lock
         self._docker = docker
 
+    @property
+    def shares_files(self) -> bool:
+        """Whether the engine sees the files that we see: it is on this machine, and we are in no container."""
+        return self._docker is not None and self._docker.shares_files
+
     async def engine_in_reach(self) -> bool:
         """Whether a container engine answers.
 

@@ -274,7 +274,12 @@ class Gateway:
     def _make_door(self, server: EnabledServer) -> ServerDoor:
         """The pool of a server, or the runner of its tools."""
         if isinstance(server.launch, PociLaunch):
-            return PociServer(server, self._backends.engine, reports=self.sessions)
+            return PociServer(
+                server,
+                self._backends.engine,
+                reports=self.sessions,
+                in_sight=self._backends.shares_files,
+            )
         return ContainerPool(
             server,
             self._opener(server),

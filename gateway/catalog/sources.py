@@ -64,12 +64,14 @@ def locate(named: str, home: Home, folder: Path) -> Path:
 def locate_catalog(named: str, home: Home) -> Path:
     """The file that `--catalog` names; the suffix may be left out, and `starter` is built in."""
     path = locate(named, home, home.catalogs)
-    if path.is_file():
-        return path
-    for suffix in _SUFFIXES:
-        longer = path.with_name(path.name + suffix)
-        if longer.is_file():
-            return longer
+    for place in (
+        path,
+        home.catalogs / named,
+    ):  # a folder of that name here hides no catalog of the home
+        for suffix in ("", *_SUFFIXES):
+            file = Path(f"{place}{suffix}")
+            if file.is_file():
+                return file
     return starter_path() if named in {STARTER, starter_path().name} else path
 
 

@@ -19,8 +19,9 @@ from gateway.cli.secret import declared_secrets, wanted_entries
 from gateway.cli.verbs import Invocation
 from gateway.configuration import load_secrets, load_snapshot
 from gateway.errors import EngineUnreachable, GatewayError
-from gateway.runtimes.docker_api import DockerApi, EngineFacts
+from gateway.runtimes.docker_api import DockerApi
 from gateway.runtimes.engine_endpoint import Endpoint, locate_engine
+from gateway.runtimes.engine_facts import EngineFacts
 
 _LOOPBACK: Final = "127.0.0.1"
 _HEALTH_WAIT_S: Final = 2.0
@@ -171,7 +172,7 @@ def _is_gateway(number: int) -> bool:
 def _home(invocation: Invocation) -> Finding:
     """Whether the home can be written: tokens, locks and caches live there."""
     root = invocation.home().root
-    existing = next(folder for folder in (root, *root.parents) if folder.exists())
+    existing = next(folder for folder in (root, *root.parents) if _is_there(folder))
     if not existing.is_dir():
         return Finding(
             "home",
@@ -191,6 +192,14 @@ def _home(invocation: Invocation) -> Finding:
     )
 
 
+def _is_there(path: Path) -> bool:
+    """Whether a path exists as far as this user can see."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def _configured(invocation: Invocation, engine: _Engine) -> Iterator[Finding]:
     """What is wrong with what the operator wrote."""
     try:
@@ -198,6 +207,14 @@ def _configured(invocation: Invocation, engine: _Engine) -> Iterator[Finding]:
     except GatewayError as error:
         yield Finding(
             "catalogs", ok=False, text=str(error), fix="correct that, and run doctor again"
+        )
+        return
+    except OSError as error:
+        yield Finding(
+            "catalogs",
+            ok=False,
+            text=f"{error.filename} cannot be read: {(error.strerror or str(error)).lower()}",
+            fix="make it readable for this user, or set MCPGW_HOME to a folder of yours",
         )
         return
     yield _catalogs(snapshot)
@@ -281,7 +298,7 @@ def _token(invocation: Invocation) -> Finding:
     if environ.get("MCP_GATEWAY_AUTH_TOKEN") or environ.get("MCP_GATEWAY_AUTH_TOKEN_FILE"):
         whence = "comes from the environment"
     else:
-        whence = "is kept in the home" if home.token.exists() else "will be made at first use"
+        whence = "is kept in the home" if _is_there(home.token) else "will be made at first use"
     return Finding(
         "token",
         ok=True,

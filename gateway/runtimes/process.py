@@ -24,7 +24,7 @@ from gateway.home import Home
 from gateway.ports import StartRequest
 from gateway.runtimes.process_output import ProcessOutput
 from gateway.runtimes.process_records import end_group, record_process
-from gateway.runtimes.process_table import group_exists, process_exists, signal_group
+from gateway.runtimes.process_table import group_lives, process_exists, signal_group
 from gateway.runtimes.stderr_tail import LineSink, StderrTail, discard_line
 from gateway.telemetry.log import get_logger
 
@@ -223,10 +223,7 @@ class ProcessLink:
                 await self._process.wait()
                 nursery.cancel_scope.cancel()
         if self._owns_group():
-            async with trio.open_nursery() as nursery:
-                # A zombie is in its group until it is waited for.
-                nursery.start_soon(self._process.wait)
-                await end_group(self._process.pid)
+            await end_group(self._process.pid)
 
     async def _drain(self) -> None:
         async with self._reading:
@@ -253,7 +250,7 @@ class ProcessLink:
         """
         if self._process.returncode is not None and process_exists(self._process.pid):
             return False
-        return group_exists(self._process.pid)
+        return group_lives(self._process.pid)
 
     def _forget(self) -> None:
         """Removes the record, unless the process is there in spite of all."""

@@ -16,7 +16,7 @@ from gateway import limits
 from gateway.home import Home, write_atomic
 from gateway.runtimes.ownership import claimed
 from gateway.runtimes.process_table import (
-    group_exists,
+    group_lives,
     process_space,
     signal_group,
     start_time,
@@ -69,7 +69,7 @@ async def end_group(group: int) -> None:
     signal_group(group, signal.SIGTERM)
     with trio.move_on_after(limits.STOP_GRACE_S):
         # Nothing tells when a group of grandchildren is empty.
-        while group_exists(group):  # noqa: ASYNC110 # as the comment says
+        while group_lives(group):  # noqa: ASYNC110 # as the comment says
             await trio.sleep(_POLL_S)
     signal_group(group, signal.SIGKILL)
 
@@ -83,7 +83,7 @@ def _read(path: Path) -> ProcessRecord | None:
 
 def _is_alive(record: ProcessRecord) -> bool:
     """Whether the recorded group still exists and is the same one."""
-    if record.space != process_space() or not group_exists(record.pid):
+    if record.space != process_space() or not group_lives(record.pid):
         return False
     # A group outlives its leader; but an id that leads again, with another start, has been used again.
     return start_time(record.pid) in {record.start, ""}

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Final
 
 _PROC: Final = Path("/proc")
-_START_FIELD: Final = 19
-"""Of /proc/<pid>/stat, counted after the command's closing parenthesis: "starttime" (proc(5), field 22)."""
+_HAS_PROC: Final = (_PROC / "self/stat").exists()
+# Of /proc/<pid>/stat, counted after the command: proc(5), fields 3, 5 and 22.
+_STATE: Final = 0
+_GROUP: Final = 2
+_START: Final = 19
 
 
 def process_space() -> str:
@@ -28,12 +31,9 @@ def process_space() -> str:
 
 def start_time(pid: int) -> str:
     """When the process started, in the system's own words; "" where there is no such process."""
-    if (_PROC / "self/stat").exists():
-        try:
-            stat = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
-        return stat.rpartition(")")[2].split()[_START_FIELD]
+    if _HAS_PROC:
+        fields = _stat(_PROC / str(pid))
+        return fields[_START] if fields else ""
     # macOS has no /proc.
     shown = subprocess.run(
         ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
@@ -41,15 +41,25 @@ def start_time(pid: int) -> str:
     return shown.stdout.strip()
 
 
-def group_exists(group: int) -> bool:
-    """Whether any process, a zombie included, is left in the group."""
+def group_lives(group: int) -> bool:
+    """Whether a process of the group still runs.
+
+    Zombies do not count where that can be told: an orphan is one until pid 1 has waited for it, which in a container may
+    be never.
+    """
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    if not _HAS_PROC:
+        return True
+    return any(
+        fields[_GROUP] == str(group) and fields[_STATE] != "Z"
+        for fields in map(_stat, _PROC.glob("[0-9]*"))
+        if fields
+    )
 
 
 def signal_group(group: int, number: signal.Signals) -> None:
@@ -67,3 +77,13 @@ def process_exists(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _stat(folder: Path) -> list[str]:
+    """The fields of a process's stat file after its command, [] where there is no such process."""
+    try:
+        text = (folder / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    # The command may hold spaces and parentheses of its own.
+    return text.rpartition(")")[2].split()

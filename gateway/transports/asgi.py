@@ -7,6 +7,7 @@ do not exist are answered before the token. Must not know the server that carrie
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from typing import Any, Final
 
 from gateway import limits
@@ -56,7 +57,9 @@ def make_app(
 
     async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await send({"type": "websocket.close"})
+            # Hypercorn fails here where a client has sent on before it was accepted; then nobody is left to tell.
+            with suppress(Exception):
+                await send({"type": "websocket.close"})
         elif scope["type"] == "http":
             await front.serve(HttpCall(scope, receive, send))
 

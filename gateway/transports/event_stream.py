@@ -1,4 +1,7 @@
-"""Writes a backlog to a client as an event stream: keep-alive comments, disconnects, the end. Must not know whose events they are."""
+"""Writes a backlog to a client as an event stream: comments while it is silent, disconnects, the end.
+
+Must not know whose events they are.
+"""
 
 from __future__ import annotations
 

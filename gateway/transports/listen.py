@@ -56,7 +56,8 @@ async def serve_http(
     context = None if not tls_cert else _tls(tls_cert, tls_key)
     http = _Http(app)
     pool = ConnectionPool()
-    sockets = open_sockets(hosts, port)
+    # In a thread: names are looked up, and where a port is taken, its owner.
+    sockets = await trio.to_thread.run_sync(open_sockets, hosts, port)
     listeners = [
         BoundedListener(trio.SocketListener(trio.socket.from_stdlib_socket(listening)), pool)
         for listening in sockets
@@ -89,11 +90,14 @@ class _Http:
 
     def __init__(self, app: App) -> None:
         # lazy: hypercorn takes half a second to import, and stdio never needs it
+        from h11 import LocalProtocolError  # noqa: PLC0415 -- as above
         from hypercorn.app_wrappers import ASGIWrapper  # noqa: PLC0415 -- as above
         from hypercorn.trio.tcp_server import TCPServer  # noqa: PLC0415 -- as above
         from hypercorn.trio.worker_context import WorkerContext  # noqa: PLC0415 -- as above
         from hypercorn.typing import ConnectionState  # noqa: PLC0415 -- as above
 
+        # What hypercorn's protocol code falls over when a client breaks the rules in the middle of an answer.
+        self._clients_fault = LocalProtocolError
         self._context = WorkerContext(max_requests=None)
         self._connection: Callable[[_Stream], Awaitable[None]] = partial(
             TCPServer,
@@ -107,6 +111,8 @@ class _Http:
         """Serves one connection to its end. What breaks it costs only itself."""
         try:
             await self._connection(stream)
+        except* self._clients_fault as broken:
+            _log.debug("connection_broken", error=broken.exceptions[0])
         except* Exception as broken:  # noqa: BLE001 -- the edge: hypercorn's faults must not end the others
             _log.crash("connection_failed", broken)
 

@@ -7,6 +7,7 @@ error of httpx becomes one of ours, without a header's value in it.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
@@ -220,7 +221,7 @@ class Wire:
                 f"{self.who} cannot be reached: no connection in {limits.CONNECT_TIMEOUT_S:g} s"
             ) from error
         except (httpx.ConnectError, httpx.ProxyError) as error:
-            raise Unavailable(f"{self.who} cannot be reached: {error}") from error
+            raise Unavailable(f"{self.who} cannot be reached: {_why(error)}") from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
             # Not the error's own text: h11 quotes the header's value.
             raise Unavailable(
@@ -241,6 +242,21 @@ class Wire:
                 )
             headers.append((name.encode("ascii"), trimmed.encode()))
         return headers
+
+
+def _why(error: BaseException) -> str:
+    """The reason in an error or its causes: httpx passes TLS errors on without a text of their own."""
+    cause: BaseException | None = error
+    text = ""
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return (
+                f"its certificate is not trusted ({cause.verify_message}); "
+                "SSL_CERT_FILE can name a file of those to trust"
+            )
+        text = text or str(cause)
+        cause = cause.__cause__ or cause.__context__
+    return text or "the connection could not be made"
 
 
 def _make_client(headers: list[tuple[bytes, bytes]]) -> httpx.AsyncClient:

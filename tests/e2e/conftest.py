@@ -1,24 +1,31 @@
-"""What the end-to-end tests share: the zipapp that people run."""
+"""What the end-to-end tests share: the zipapp that people run, and homes for gateways under test."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import docker
 import pytest
 
-TOP = Path(__file__).parents[2]
+from gateway.runtimes.container_config import HOME_LABEL
+from tests.e2e.gateways import PYZ, SOURCE, TOP, Place
+from tests.images.real import SERVERS
+
+Containers = Callable[[Place], list[str]]
 
 
 @pytest.fixture(scope="session")
 def pyz() -> Path:
     """mcpgw.pyz; `make test` has built it from these sources."""
-    path = TOP / "mcpgw.pyz"
-    if not path.exists():
+    if not PYZ.exists():
         subprocess.run([sys.executable, "-m", "release.build_pyz"], cwd=TOP, check=True)
-    return path
+    return PYZ
 
 
 @pytest.fixture
@@ -31,3 +38,81 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "HOME": str(tmp_path / "home"),
         "TMPDIR": str(tmp_path / "tmp"),
     }
+
+
+@pytest.fixture(scope="session")
+def unpacked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the built file unpacks itself: once for all tests, as for a person's second start."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    if not SOURCE:
+        request.getfixturevalue("pyz")
+        started = Place(tmp_path_factory.mktemp("first-start"), folder).run("version")
+        assert started.returncode == 0, started.stderr
+    return folder
+
+
+@pytest.fixture
+def place(tmp_path: Path, unpacked: Path) -> Place:
+    """An empty home of this test's own."""
+    return Place(tmp_path / "place", unpacked)
+
+
+@pytest.fixture
+def echo(echo_image: str) -> Callable[..., dict[str, Any]]:
+    """Makes catalog entries of the small C server; its arguments go into `command`."""
+
+    def entry(*command: str, **fields: object) -> dict[str, Any]:
+        return {"image": echo_image, "disableNetwork": True, "command": list(command), **fields}
+
+    return entry
+
+
+@pytest.fixture
+def real(real_image: str) -> Callable[..., dict[str, Any]]:
+    """Makes catalog entries of published servers, by their name in `tests.images.real`."""
+
+    def entry(name: str, **fields: object) -> dict[str, Any]:
+        return real_entry(real_image, SERVERS[name], fields)
+
+    return entry
+
+
+@pytest.fixture(scope="session")
+def listed_place(
+    tmp_path_factory: pytest.TempPathFactory, unpacked: Path, real_image: str
+) -> Place:
+    """A home whose servers `time` and `everything` have been listed."""
+    place = Place(tmp_path_factory.mktemp("listed"), unpacked)
+    place.write(
+        {name: real_entry(real_image, SERVERS[name], {}) for name in ("time", "everything")}
+    )
+    listed = place.run("tools", "ls")
+    assert "get_current_time" in listed.stdout, listed.stderr
+    return place
+
+
+@pytest.fixture
+def known_place(place: Place, listed_place: Place) -> Place:
+    """A home of this test's own, with the lists of `listed_place` in its cache."""
+    home, old = place.home, listed_place.home
+    shutil.copytree(old.root, home.root)
+    # Another home to the engine; the key stays, because the cache's names depend on it.
+    (home.run / "id").unlink()
+    return place
+
+
+@pytest.fixture
+def containers(docker_client: docker.APIClient) -> Containers:
+    """The names of all containers of a home, running or not, as `docker ps -a` shows them."""
+
+    def of(place: Place) -> list[str]:
+        label = f"{HOME_LABEL}={place.home.identity()}"
+        found = docker_client.containers(all=True, filters={"label": label})
+        return [container["Names"][0].lstrip("/") for container in found]
+
+    return of
+
+
+def real_entry(image: str, command: Sequence[str], fields: Mapping[str, object]) -> dict[str, Any]:
+    """The catalog entry of a published server."""
+    return {"image": image, "disableNetwork": True, "command": list(command), **fields}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -27,9 +28,7 @@ class Seen(msgspec.Struct, frozen=True):
 class Exchange:
     """One request and the answer to it."""
 
-    def __init__(
-        self, connection: h11.Connection, stream: trio.SocketStream, request: Seen
-    ) -> None:
+    def __init__(self, connection: h11.Connection, stream: trio.abc.Stream, request: Seen) -> None:
         self._connection = connection
         self._stream = stream
         self.request = request
@@ -78,8 +77,9 @@ Handler = Callable[[Exchange], Awaitable[None]]
 class HttpServer:
     """A running server: what it was asked, and how many connections it took."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, *, tls: ssl.SSLContext | None = None) -> None:
         self._handler = handler
+        self._tls = tls
         self.requests: list[Seen] = []
         self.connections = 0
         self.open_connections = 0
@@ -88,16 +88,18 @@ class HttpServer:
     @property
     def origin(self) -> str:
         """Scheme, host and port."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def seen(self, method: str) -> list[Seen]:
         """The requests of that HTTP method so far."""
         return [request for request in self.requests if request.method == method]
 
-    async def serve_connection(self, stream: trio.SocketStream) -> None:
+    async def serve_connection(self, stream: trio.abc.Stream) -> None:
         """Answers the requests of one connection until either side drops it."""
         self.connections += 1
         self.open_connections += 1
+        if self._tls is not None:
+            stream = trio.SSLStream(stream, self._tls, server_side=True, https_compatible=True)
         try:
             async with stream:
                 await self._converse(stream)
@@ -106,7 +108,7 @@ class HttpServer:
         finally:
             self.open_connections -= 1
 
-    async def _converse(self, stream: trio.SocketStream) -> None:
+    async def _converse(self, stream: trio.abc.Stream) -> None:
         connection = h11.Connection(h11.SERVER, max_incomplete_event_size=READ_CHUNK_BYTES)
         while (request := await _next_request(connection, stream)) is not None:
             self.requests.append(request)
@@ -117,9 +119,11 @@ class HttpServer:
 
 
 @asynccontextmanager
-async def serve(handler: Handler) -> AsyncIterator[HttpServer]:
+async def serve(
+    handler: Handler, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[HttpServer]:
     """A server on a free port of loopback, gone when the block ends."""
-    server = HttpServer(handler)
+    server = HttpServer(handler, tls=tls)
     async with trio.open_nursery() as nursery:
         open_loopback = partial(trio.serve_tcp, server.serve_connection, 0, host="127.0.0.1")
         listeners = await nursery.start(open_loopback)
@@ -128,14 +132,14 @@ async def serve(handler: Handler) -> AsyncIterator[HttpServer]:
         nursery.cancel_scope.cancel()
 
 
-async def _next_request(connection: h11.Connection, stream: trio.SocketStream) -> Seen | None:
+async def _next_request(connection: h11.Connection, stream: trio.abc.Stream) -> Seen | None:
     """The next request with its body; None where the client has dropped the connection."""
     head: h11.Request | None = None
     body = bytearray()
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
-            connection.receive_data(await stream.receive_some(READ_CHUNK_BYTES))
+            connection.receive_data(bytes(await stream.receive_some(READ_CHUNK_BYTES)))
         elif isinstance(event, h11.Request):
             head = event
         elif isinstance(event, h11.Data):

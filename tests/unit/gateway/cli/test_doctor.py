@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from tests.unit.gateway.cli.conftest import Run
 
 Write = Callable[[str, str], Path]
+_NOBODY = 65534
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 
 
@@ -47,6 +49,7 @@ def free_port() -> int:
 def findings(run: Run, port: int, **environ: str) -> dict[str, dict[str, object]]:
     """What doctor says, by check."""
     done = run("doctor", "--json", f"--port={port}", **{**NO_ENGINE, **environ})
+    assert done.out, done.err
     found = {row["check"]: row for row in json.loads(done.out)}
     assert done.status == (0 if all(row["ok"] for row in found.values()) else 1)
     return found
@@ -112,15 +115,41 @@ def test_named_file_that_is_a_home(run: Run, home: Path, free_port: int) -> None
     assert "MCPGW_HOME" in str(found["home"]["fix"])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
-def test_closed_socket(run: Run, tmp_path: Path, free_port: int) -> None:
-    """A socket that refuses this user is told apart from an engine that is down."""
-    path = tmp_path / "docker.sock"
-    with socket.socket(socket.AF_UNIX) as listener:
+def as_nobody(act: Callable[[], None]) -> int:
+    """Runs `act` in a process that may do nothing special; 0 if it went well. Root may open everything."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(_NOBODY)
+                os.setuid(_NOBODY)
+            act()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_closed_socket(run: Run, free_port: int) -> None:
+    """A socket that refuses this user is told apart from an engine that is down; so is a home that cannot be read."""
+    findings(run, free_port)  # loads all modules, which nobody may not read everywhere
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socket.socket(socket.AF_UNIX) as listener,
+    ):
+        path = Path(folder) / "docker.sock"
+        path.parent.chmod(0o755)
         listener.bind(str(path))
         path.chmod(0)
-        found = findings(run, free_port, DOCKER_HOST=f"unix://{path}")
-    assert "usermod -aG docker" in str(found["permission"]["fix"])
+
+        def look() -> None:
+            found = findings(run, free_port, DOCKER_HOST=f"unix://{path}")
+            assert "usermod -aG docker" in str(found["permission"]["fix"])
+            assert not found["home"]["ok"]
+
+        assert as_nobody(look) == 0
 
 
 def test_for_people(run: Run, free_port: int) -> None:
@@ -135,3 +164,20 @@ def test_leaks_without_engine(run: Run) -> None:
     """Without an engine nothing can be listed, and the sentence says what to do."""
     done = run("doctor", "--leaks", **NO_ENGINE)
     assert (done.status, "is not running" in done.err) == (1, True)
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+@pytest.mark.usefixtures("engine")
+def test_machine_with_engine(run: Run, free_port: int, write: Write, echo_image: str) -> None:
+    """Images that are there are no failure; one that is not comes with the command that brings it."""
+    environ = {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
+    write("registry.yaml", "registry: {a: {ref: ''}}\n")
+    write("catalogs/c.yaml", f"registry: {{a: {{image: '{echo_image}'}}}}\n")
+    done = run("doctor", "--json", f"--port={free_port}", **environ)
+    assert (done.status, all(row["ok"] for row in json.loads(done.out))) == (0, True), done.out
+    write("catalogs/c.yaml", "registry: {a: {image: 'mcpgw-test/nothing:1'}}\n")
+    rows = json.loads(run("doctor", "--json", f"--port={free_port}", **environ).out)
+    found = {row["check"]: row for row in rows}
+    assert found["images"]["fix"] == "docker pull mcpgw-test/nothing:1"
+    assert run("doctor", "--leaks", **environ).status == 0

@@ -1,8 +1,11 @@
 """`token`, `import`, `gateway run --dry-run`, the Docker plugin: commands with little of their own."""
 
 import json
+import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,3 +118,31 @@ def test_plugin_call(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("mcp", "version").out.startswith("mcpgw ")
     assert "docker mcp server needs a verb" in run("mcp", "server").err
     assert run("--context", "x", "mcp", "version").status == 0
+
+
+@pytest.mark.slow
+def test_gateway_run_over_stdio_keeps_stdout_clean(home: Path) -> None:
+    """A whole run: one answer on stdout, everything else on stderr, over with the end of stdin."""
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "t", "version": "1"},
+        },
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway.cli", "gateway", "run", "--debug", "--starter"],
+        input=json.dumps(hello) + "\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[4],
+        env={**os.environ, "MCPGW_HOME": str(home), "DOCKER_HOST": "unix:///nowhere.sock"},
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert (answer["id"], answer["result"]["serverInfo"]["name"]) == (1, "mcpgw")
+    assert "mcpgw: serving 3 servers (dice, clock, notes)" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import ssl
 from functools import partial
 from ipaddress import IPv4Address
@@ -219,6 +220,21 @@ async def test_a_connection_that_fails_in_hypercorn_is_logged_and_survived(
             await stream.send_all(GET_HEALTH)
             assert await stream.receive_some() == b""
     assert "connection_failed" in caplog.text
+    async with site.client() as client:
+        assert (await client.get("/health")).status_code == 200
+
+
+async def test_a_websocket_client_that_does_not_wait_is_cut_quietly(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Hypercorn answers it twice and falls over; a stranger must not fill the log with that."""
+    async with await trio.open_tcp_stream("127.0.0.1", site.port) as stream:
+        await stream.send_all(
+            b"GET /mcp HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nearly"
+        )
+        assert not (await read_until(stream, b"neverthere")).startswith(b"HTTP/1.1 1")
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
     async with site.client() as client:
         assert (await client.get("/health")).status_code == 200
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -25,10 +26,11 @@ async def running(
     *,
     kind: Callable[..., MessagePipe] = HttpPipe,
     headers: Mapping[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[tuple[MessagePipe, HttpServer]]:
     """The pipe, and the server at its other end; both gone after the block."""
     with trio.fail_after(PATIENCE_S):
-        async with serve(handler) as server, trio.open_nursery() as nursery:
+        async with serve(handler, tls=tls) as server, trio.open_nursery() as nursery:
             launch = RemoteLaunch(
                 url=server.origin + "/mcp", transport="streamable-http", headers=headers or {}
             )

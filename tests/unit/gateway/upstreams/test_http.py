@@ -9,10 +9,12 @@ import pytest
 import trio
 
 from gateway import limits
+from gateway.catalog.model import RemoteLaunch
 from gateway.errors import Gone, Overloaded
 from gateway.jsonrpc.codec import encode
 from gateway.jsonrpc.messages import Failure, Notification, Request, Result
 from gateway.jsonrpc.sse import encode_event
+from gateway.upstreams.http import HttpPipe
 from tests.fakes.http_server import Exchange, HangUp, serve
 from tests.fakes.mcp_server import McpOverHttp
 from tests.unit.gateway.upstreams.running import answer, call, failed, result_frame, running
@@ -236,7 +238,9 @@ async def test_an_unreachable_server_fails_the_request() -> None:
         port = server.port
     async with running(handle) as (pipe, server):
         pipe._wire._url = f"http://127.0.0.1:{port}/mcp"  # type: ignore[attr-defined] # nobody listens there any more
-        assert "cannot be reached" in (await failed(pipe)).message
+        message = (await failed(pipe)).message
+    assert "cannot be reached: " in message
+    assert str(port) in message
 
 
 async def test_a_connection_that_breaks_fails_the_request() -> None:
@@ -348,6 +352,22 @@ async def test_a_stream_that_breaks_after_the_answer_has_done_its_work() -> None
     async with running(handle) as (pipe, _):
         assert isinstance(await call(pipe, 1), Result)
         assert await call(pipe, 2) == Result(2, msgspec.Raw(b"{}"))
+
+
+async def test_an_endless_event_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so are events that are no messages; the answer after them counts."""
+    monkeypatch.setattr(limits, "MAX_FRAME_BYTES", 1000)
+
+    async def handle(exchange: Exchange) -> None:
+        await exchange.start(200, **EVENTS)
+        await exchange.send(b"event: ping\ndata: {}\n\n")
+        for _ in range(10):
+            await exchange.send(b"data: " + b"x" * 500)
+        await exchange.send(b"\n\n" + encode_event(result_frame(exchange)))
+        await exchange.finish()
+
+    async with running(handle) as (pipe, _):
+        assert isinstance(await call(pipe), Result)
 
 
 async def test_a_server_may_be_polled() -> None:
@@ -648,3 +668,25 @@ async def test_a_session_id_that_cannot_be_sent_back_fails_initialize() -> None:
         message = await call(pipe, 0, "initialize")
         assert isinstance(message, Failure)
         assert "session id" in message.message
+
+
+async def test_a_url_that_is_none_is_told() -> None:
+    """Before anything is sent."""
+    pipe = HttpPipe(RemoteLaunch(url="mcp.example/x", transport="streamable-http"), server="fake")
+    await pipe.run()
+    with pytest.raises(Gone, match="correct the url of its entry"):
+        await pipe.receive()
+    await pipe.aclose()
+
+
+async def test_an_odd_answer_to_initialize_is_for_whoever_asked() -> None:
+    """The pipe passes it on and learns nothing from it."""
+
+    async def handle(exchange: Exchange) -> None:
+        frame = result_frame(exchange, b"[1]")
+        await exchange.respond(200, frame, content_type="application/json")
+
+    async with running(handle) as (pipe, server):
+        assert await call(pipe, 0, "initialize") == Result(0, msgspec.Raw(b"[1]"))
+        await call(pipe)
+    assert "mcp-protocol-version" not in server.requests[1].headers

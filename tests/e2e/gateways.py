@@ -1,0 +1,354 @@
+"""Starts the gateway as people do: the built file, a home of its own, nothing else of this process.
+
+`MCPGW_E2E_SOURCE=1` starts the source tree instead, which spares the build while one writes tests. Must not know what a
+test asks of the gateway, nor which client asks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from gateway.home import Home, write_atomic
+
+TOP: Final = Path(__file__).parents[2]
+PYZ: Final = TOP / "mcpgw.pyz"
+SOURCE: Final = bool(os.environ.get("MCPGW_E2E_SOURCE"))
+
+START_S: Final = 20.0
+"""Until a network gateway listens; the first start of the file unpacks it."""
+ANSWER_S: Final = 30.0
+"""Until an answer: a cold container on two busy cores."""
+END_S: Final = 25.0
+"""Until an ended gateway has exited: more than the drain and the clean-up are allowed."""
+_POLL_S: Final = 0.02
+_BACKLOG: Final = 10_000
+_PROTOCOL: Final = "2025-11-25"
+_URL: Final = re.compile(r"^ +Streamable HTTP +(\S+)/mcp$", re.MULTILINE)
+_PASSED_ON: Final = ("PATH", "LANG", "DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+
+
+class Place:
+    """A home folder, and the command lines that use it.
+
+    Args:
+        folder: where the home goes.
+        cache: where the built file unpacks itself, shared by all tests.
+    """
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.home = Home(folder / "mcp")
+        self.environ: dict[str, str] = {
+            **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            "HOME": str(folder),
+            "MCPGW_HOME": str(self.home.root),
+            "MCPGW_CACHE": str(cache),
+        }
+        if SOURCE:
+            self.environ["PYTHONPATH"] = str(TOP)
+        self._logs = 0
+
+    def write(
+        self, servers: Mapping[str, Mapping[str, Any]], *, config: Mapping[str, Any] | None = None
+    ) -> None:
+        """Writes the catalog with these servers, enables all of them, and writes their config."""
+        self.write_text("catalogs/docker-mcp.yaml", json.dumps({"registry": servers}))
+        self.write_text(
+            "registry.yaml", json.dumps({"registry": {name: {"ref": ""} for name in servers}})
+        )
+        if config is not None:
+            self.write_text("config.yaml", json.dumps(config))
+
+    def write_text(self, name: str, text: str) -> None:
+        """Replaces a file of the home, by rename as editors do."""
+        write_atomic(self.home.root / name, text.encode())
+
+    def command(self, *words: str) -> list[str]:
+        """The words of a command line."""
+        program = ["-m", "gateway"] if SOURCE else [str(PYZ)]
+        return [sys.executable, *program, *words]
+
+    def run(
+        self, *words: str, environ: Mapping[str, str] | None = None, deadline_s: float = ANSWER_S
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a command to its end."""
+        return subprocess.run(
+            self.command(*words),
+            env={**self.environ, **(environ or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=deadline_s,
+            check=False,
+        )
+
+    @contextmanager
+    def stdio(self, *flags: str, environ: Mapping[str, str] | None = None) -> Iterator[Pipe]:
+        """A gateway on stdio, ended at the end."""
+        with self._started("stdio", *flags, environ=environ or {}, piped=True) as process:
+            yield Pipe(process, self.last_log)
+
+    @contextmanager
+    def network(
+        self, *flags: str, transport: str = "streaming", environ: Mapping[str, str] | None = None
+    ) -> Iterator[Network]:
+        """A gateway on a free port, ended at the end."""
+        words = (transport, "--port", "0", *flags)
+        with self._started(*words, environ=environ or {}, piped=False) as process:
+            url = _await_url(process, self.last_log)
+            token = self.home.token.read_text(encoding="ascii").strip()
+            yield Network(process, self.last_log, url=url, token=token)
+
+    @property
+    def last_log(self) -> Path:
+        """What the newest gateway says on stderr."""
+        return self.folder / f"gateway-{self._logs}.log"
+
+    @contextmanager
+    def _started(
+        self, transport: str, *flags: str, environ: Mapping[str, str], piped: bool
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        self._logs += 1
+        pipe = subprocess.PIPE if piped else subprocess.DEVNULL
+        with self.last_log.open("wb") as log:
+            process = subprocess.Popen(
+                self.command("gateway", "run", "--transport", transport, *flags),
+                env={**self.environ, **environ},
+                stdin=pipe,
+                stdout=pipe,
+                stderr=log,
+            )
+        try:
+            yield process
+        finally:
+            _end(process)
+
+
+class Gateway:
+    """A running gateway."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        """What it has said on stderr."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal."""
+        self.process.send_signal(number)
+
+    def wait(self, deadline_s: float = END_S) -> int:
+        """The exit status."""
+        return self.process.wait(deadline_s)
+
+    def await_log(self, text: str, deadline_s: float = ANSWER_S) -> None:
+        """Returns once stderr holds the text."""
+        await_true(lambda: text in self.log, f"{text!r} in the log", deadline_s)
+
+
+class Pipe(Gateway):
+    """A gateway on stdio, spoken to by lines: for what no published client would send."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        super().__init__(process, log)
+        self._lines: queue.Queue[bytes] = queue.Queue(_BACKLOG)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._last_id = 0
+        self.notifications: list[dict[str, Any]] = []
+        """Those that came while an answer was awaited."""
+
+    def initialize(self, **capabilities: object) -> dict[str, Any]:
+        """Does the handshake; gives the answer's result."""
+        answer = self.request("initialize", hello(capabilities))
+        self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    def request(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        deadline_s: float = ANSWER_S,
+    ) -> dict[str, Any]:
+        """The answer to a request, result or error."""
+        return self.answer_to(self.ask(method, params), deadline_s)
+
+    def ask(self, method: str, params: Mapping[str, Any] | None = None) -> int:
+        """Sends a request; gives its id."""
+        self._last_id += 1
+        self.send({"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params or {}})
+        return self._last_id
+
+    def call(self, tool: str, deadline_s: float = ANSWER_S, **arguments: object) -> str:
+        """The text of a tool's result, or the message of its error."""
+        params = {"name": tool, "arguments": arguments}
+        return text_of(self.request("tools/call", params, deadline_s=deadline_s))
+
+    def send(self, message: object) -> None:
+        """Sends one message."""
+        self.send_bytes(json.dumps(message).encode() + b"\n")
+
+    def send_bytes(self, chunk: bytes) -> None:
+        """Sends bytes as they are."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(chunk)
+        self.process.stdin.flush()
+
+    def hang_up(self) -> None:
+        """Closes the gateway's stdin."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+
+    def answer_to(self, identity: object, deadline_s: float = ANSWER_S) -> dict[str, Any]:
+        """The message with that id; notifications before it are kept."""
+        deadline = time.monotonic() + deadline_s
+        while True:
+            message = self.receive(deadline - time.monotonic())
+            if "method" not in message and message.get("id") == identity:
+                return message
+            assert "method" in message, f"an answer to nobody: {message}"
+            self.notifications.append(message)
+
+    def receive(self, deadline_s: float = ANSWER_S) -> dict[str, Any]:
+        """The next message. A line on stdout that is no JSON-RPC message fails the test."""
+        try:
+            line = self._lines.get(timeout=max(deadline_s, _POLL_S))
+        except queue.Empty:
+            raise AssertionError(f"nothing came within {deadline_s:.0f} s:\n{self.log}") from None
+        message = json.loads(line)
+        assert message["jsonrpc"] == "2.0", line
+        return dict(message)
+
+    def has_more(self) -> bool:
+        """Whether a message has come that nobody has taken."""
+        return not self._lines.empty()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line)
+
+
+class Network(Gateway):
+    """A gateway on a port of this machine."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], log: Path, *, url: str, token: str
+    ) -> None:
+        super().__init__(process, log)
+        self.url = url
+        self.token = token
+
+    @contextmanager
+    def web(self) -> Iterator[httpx.Client]:
+        """A plain HTTP client with the token."""
+        headers = {
+            "Authorization": f"Bearer {self.token}",
+            "Accept": "application/json, text/event-stream",
+            "Content-Type": "application/json",
+        }
+        with httpx.Client(base_url=self.url, headers=headers, timeout=ANSWER_S) as client:
+            yield client
+
+    @contextmanager
+    def session(self) -> Iterator[httpx.Client]:
+        """A Streamable HTTP session: the client carries its id. Not ended at the end: clients vanish."""
+        with self.web() as client:
+            answer = client.post("/mcp", json=request(0, "initialize", hello()))
+            assert answer.status_code == httpx.codes.OK, answer.text
+            client.headers["Mcp-Session-Id"] = answer.headers["mcp-session-id"]
+            client.headers["MCP-Protocol-Version"] = _PROTOCOL
+            client.post("/mcp", json={"jsonrpc": "2.0", "method": "notifications/initialized"})
+            yield client
+
+
+def hello(capabilities: Mapping[str, object] | None = None) -> dict[str, Any]:
+    """The params of `initialize`."""
+    return {
+        "protocolVersion": _PROTOCOL,
+        "capabilities": capabilities or {},
+        "clientInfo": {"name": "e2e", "version": "1"},
+    }
+
+
+def request(identity: object, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """A request as JSON."""
+    return {"jsonrpc": "2.0", "id": identity, "method": method, "params": params}
+
+
+def call_over(client: httpx.Client, tool: str, **arguments: object) -> str:
+    """Calls a tool in a session of Streamable HTTP; the text, or the message of its error."""
+    body = request(1, "tools/call", {"name": tool, "arguments": arguments})
+    return text_of(message_in(client.post("/mcp", json=body)))
+
+
+def message_in(response: httpx.Response) -> dict[str, Any]:
+    """The answer in a response, which is JSON or an event stream that ends with it."""
+    if response.headers.get("content-type", "").startswith("text/event-stream"):
+        frames = [line[5:] for line in response.text.splitlines() if line.startswith("data:")]
+        return dict(json.loads(next(frame for frame in reversed(frames) if '"id"' in frame)))
+    return dict(response.json())
+
+
+def text_of(answer: Mapping[str, Any]) -> str:
+    """The first text of a tool's result, or the message of the error."""
+    if "error" in answer:
+        return str(answer["error"]["message"])
+    return str(answer["result"]["content"][0]["text"])
+
+
+def await_true(condition: Any, what: str, deadline_s: float) -> None:
+    """Returns once the condition holds."""
+    deadline = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {deadline_s:g} s"
+        time.sleep(_POLL_S)
+
+
+def _await_url(process: subprocess.Popen[bytes], log: Path) -> str:
+    """The base URL that the gateway announced."""
+    deadline = time.monotonic() + START_S
+    while (found := _URL.search(log.read_text())) is None:
+        assert process.poll() is None, f"the gateway ended:\n{log.read_text()}"
+        assert time.monotonic() < deadline, f"the gateway does not listen:\n{log.read_text()}"
+        time.sleep(_POLL_S)
+    return found[1]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a gateway in its own way, and otherwise by force."""
+    if process.stdin is not None:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise AssertionError(f"the gateway did not end within {END_S:g} s of SIGTERM") from None
+    finally:
+        if process.stdout is not None:
+            process.stdout.close()

@@ -1,0 +1,253 @@
+"""gateway/runtimes/docker_engine.py against a real engine: what containers are, and that none is left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import docker
+import msgspec
+import pytest
+import trio
+
+from gateway.catalog.model import ContainerLaunch, Mount
+from gateway.errors import EngineUnreachable, ImageMissing, StartFailed
+from gateway.home import Home
+from gateway.ports import Link, StartRequest
+from gateway.runtimes.container_config import HOME_LABEL, Owner, Place
+from gateway.runtimes.docker_engine import DockerEngine
+from gateway.runtimes.engine_endpoint import Endpoint
+from gateway.runtimes.link_attach import AttachLink
+from gateway.runtimes.ownership import InstanceLock, find_leaks, reap
+from tests.cancelling import CancelAtStep
+from tests.contracts.test_link import call, read_line
+
+pytestmark = pytest.mark.slow
+
+MEMORY = 64 * 1024 * 1024
+
+
+class Rig:
+    """An engine under test, with requests for the echo image."""
+
+    def __init__(self, engine: DockerEngine, image: str, client: docker.APIClient) -> None:
+        self.engine = engine
+        self.image = image
+        self.client = client
+
+    def request(self, *arguments: str, **changes: object) -> StartRequest:
+        """A start of the echo server."""
+        launch = ContainerLaunch(
+            image=self.image, command=arguments, memory_bytes=MEMORY, cpus=0.5, pids=32
+        )
+        changed = msgspec.structs.replace(launch, **changes)
+        return StartRequest(server="echo server", launch=changed, spec_hash="hash")
+
+    def inspect(self, link: Link) -> dict:
+        """What the engine says of the link's container."""
+        return self.client.inspect_container(link.name)
+
+
+@pytest.fixture
+def lock(home: Home) -> Iterator[InstanceLock]:
+    """This gateway's lock."""
+    lock = InstanceLock.take(home)
+    yield lock
+    lock.release()
+
+
+@pytest.fixture
+async def rig(
+    engine: Endpoint,
+    docker_client: docker.APIClient,
+    echo_image: str,
+    home: Home,
+    lock: InstanceLock,
+) -> AsyncIterator[Rig]:
+    """A DockerEngine of a gateway of its own."""
+    made = DockerEngine(engine, Owner(home.identity(), lock.instance_id))
+    yield Rig(made, echo_image, docker_client)
+    await made.aclose()
+
+
+async def test_ping_says_who_answers(rig: Rig) -> None:
+    """An engine in reach gives its version."""
+    facts = await rig.engine.ping()
+    assert facts.version
+    assert facts.api_version.startswith("1.")
+
+
+async def test_containers_are_confined(rig: Rig, home: Home) -> None:
+    """What the configuration promises is what the engine made of it."""
+    link = await rig.engine.start(rig.request(env={"A": "secret"}, disable_network=True))
+    seen = rig.inspect(link)
+    await link.aclose()
+    host = seen["HostConfig"]
+    assert link.name.startswith("mcp-echo-server-")
+    assert seen["Config"]["Labels"][HOME_LABEL] == home.identity()
+    assert "A=secret" in seen["Config"]["Env"]
+    assert host["NetworkMode"] == "none"
+    assert host["Init"] is True
+    assert host["CapDrop"] == ["ALL"]
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert host["LogConfig"]["Type"] == "none"
+    assert (host["Memory"], host["PidsLimit"], host["NanoCpus"]) == (MEMORY, 32, 500_000_000)
+
+
+async def test_runs_as_the_owner_of_what_it_binds(rig: Rig, tmp_path: Path) -> None:
+    """A bound folder of user 1234 is worked on by user 1234."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    if os.geteuid() == 0:
+        os.chown(folder, 1234, 1235)
+    status = folder.stat()
+    mounts = (Mount(source=str(folder), target="/data", bind=True),)
+    link = await rig.engine.start(rig.request(mounts=mounts))
+    await link.send_all(call("whoami"))
+    assert f"{status.st_uid}:{status.st_gid}".encode() in await read_line(link)
+    await link.aclose()
+
+
+async def test_a_server_that_ignores_everything_is_gone_in_time(rig: Rig) -> None:
+    """The end of input and SIGTERM ignored: removed within 4.5 s."""
+    link = await rig.engine.start(rig.request("--ignore-eof", "--ignore-term"))
+    with trio.fail_after(4.5):
+        await link.aclose()
+
+
+async def test_anonymous_volumes_go_with_their_container(
+    rig: Rig, docker_client: docker.APIClient
+) -> None:
+    """A volume without a name is not left behind."""
+    link = await rig.engine.start(rig.request(mounts=(Mount(source="", target="/data"),)))
+    volume = rig.inspect(link)["Mounts"][0]["Name"]
+    await link.aclose()
+    with pytest.raises(docker.errors.NotFound):
+        docker_client.inspect_volume(volume)
+
+
+async def test_a_command_that_is_not_there(rig: Rig) -> None:
+    """The engine's refusal in a sentence that names the server; nothing is left."""
+    with pytest.raises(StartFailed, match="the container of echo server could not be started"):
+        await rig.engine.start(rig.request(user="no-such-user"))
+
+
+async def test_an_image_that_is_nowhere(rig: Rig) -> None:
+    """No image, and no registry that has it: which one, and what to do."""
+    image = "localhost:9/mcpgw-test/none:1"
+    assert not await rig.engine.image_present(image)
+    with pytest.raises(ImageMissing, match=f"image {image} is not here .*`docker pull {image}`"):
+        await rig.engine.start(rig.request(image=image))
+
+
+async def test_an_image_that_is_there(rig: Rig) -> None:
+    """Its id is what the cache of lists is keyed by."""
+    found = await rig.engine.image_id(rig.image)
+    assert found is not None
+    assert found.startswith("sha256:")
+    assert await rig.engine.image_present(rig.image)
+
+
+async def test_runs_to_the_end(rig: Rig) -> None:
+    """A tool's container: output, status, and nothing left, though it ends before one could look."""
+    output = await rig.engine.run(rig.request("--stderr=careful", "--print=42"))
+    assert (output.exit_status, output.stdout, output.stderr) == (0, "42", "careful\n")
+    output = await rig.engine.run(rig.request("--exit=3"))
+    assert output.exit_status == 3
+
+
+async def test_a_run_has_no_input(rig: Rig) -> None:
+    """A program that reads its input sees the end at once, and does not hang."""
+    with trio.fail_after(10):
+        assert (await rig.engine.run(rig.request())).exit_status == 0
+
+
+async def test_a_cancelled_run_is_removed(rig: Rig, no_leftovers: None) -> None:
+    """A tool whose call is cancelled does not go on."""
+    with trio.move_on_after(0.8) as scope:
+        await rig.engine.run(rig.request("--ignore-eof"))
+    assert scope.cancelled_caught
+
+
+async def test_cancelled_at_every_step_of_a_start(
+    rig: Rig, home: Home, docker_client: docker.APIClient
+) -> None:
+    """Wherever a start is cancelled, either the link is handed over or the container is gone."""
+    wanted = {"label": f"{HOME_LABEL}={home.identity()}"}
+    for step in range(1, 60):
+        link: AttachLink | None = None
+        with CancelAtStep(step) as cancelling:
+            link = await rig.engine.start(rig.request())
+        if link is not None:
+            await link.kill()
+        assert docker_client.containers(all=True, filters=wanted) == []
+        if not cancelling.reached:
+            return
+    pytest.fail("a start takes fewer steps than that")
+
+
+async def test_many_at_once(rig: Rig) -> None:
+    """Ten starts and ten stops side by side, as a first listing of ten servers makes them."""
+    links: list[AttachLink] = []
+
+    async def start() -> None:
+        links.append(await rig.engine.start(rig.request()))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            nursery.start_soon(start)
+    async with trio.open_nursery() as nursery:
+        for link in links:
+            nursery.start_soon(link.aclose)
+    assert len({link.name for link in links}) == 10
+
+
+async def test_the_dead_are_reaped_and_the_living_are_not(
+    rig: Rig, engine: Endpoint, home: Home, tmp_path: Path
+) -> None:
+    """Of two gateways of one home and one of another, only the dead one's containers go."""
+    other_home = Home(tmp_path / "other")
+    dead = DockerEngine(engine, Owner(home.identity(), "0" * 32))
+    foreign = DockerEngine(engine, Owner(other_home.identity(), "0" * 32))
+    living = await rig.engine.start(rig.request())
+    left = await dead.start(rig.request("--ignore-eof"))
+    theirs = await foreign.start(rig.request())
+    leaks = {found.name for found in await find_leaks(rig.engine, home)}
+    assert {left.name, theirs.name} <= leaks
+    assert living.name not in leaks
+    assert await reap(rig.engine, home) == [left.name]
+    for link in (living, theirs):
+        await link.send_all(call("echo", text="alive"))
+        assert b"alive" in await read_line(link)
+        await link.aclose()
+    await left.aclose()
+    await dead.aclose()
+    await foreign.aclose()
+
+
+async def test_joins_the_gateways_networks(rig: Rig, docker_client: docker.APIClient) -> None:
+    """In a container, servers are on all networks of the gateway's own container; one that must not be is on none."""
+    names = ("mcpgw-test-net-a", "mcpgw-test-net-b")
+    identities = []
+    try:
+        for name in names:
+            identities.append(docker_client.create_network(name)["Id"])
+        rig.engine._place = Place(networks=names)
+        link = await rig.engine.start(rig.request())
+        seen = set(rig.inspect(link)["NetworkSettings"]["Networks"])
+        await link.aclose()
+        assert seen == set(names)
+    finally:
+        for identity in identities:
+            docker_client.remove_network(identity)
+
+
+async def test_no_engine_at_all(tmp_path: Path, home: Home) -> None:
+    """A start without an engine says so; it does not wait for anything."""
+    endpoint = Endpoint(kind="unix", path=str(tmp_path / "none.sock"))
+    engine = DockerEngine(endpoint, Owner(home.identity(), "0" * 32))
+    launch = ContainerLaunch(image="x", memory_bytes=MEMORY, cpus=1.0, pids=1)
+    with pytest.raises(EngineUnreachable, match="is not running"):
+        await engine.start(StartRequest(server="s", launch=launch, spec_hash=""))
+    await engine.aclose()
