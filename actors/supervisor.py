@@ -6,7 +6,7 @@
     ├── listings                saves lists, tells of changes
     ├── last-words              keeps the stderr of servers that ended
     ├── reaper                  removes what killed gateways of this home left
-    ├── catalog-watcher         publishes snapshots (with --watch)
+    ├── catalog-watcher         publishes snapshots
     ├── snapshots               applies what was published
     └── pool:<server> …         one for each server
 
@@ -247,11 +247,14 @@ class Gateway:
             ChildSpec(name="reaper", run=self._backends.reap_forever),
             ChildSpec(name="snapshots", run=self._apply_published, mailboxes=(self._mailbox,)),
         ]
-        if self.options.watch and not self.options.static:
+        if not self.options.static:
             self._watcher = CatalogWatcher(
                 load=self._load,
                 paths=partial(watched_paths, self.options, self._environ),
                 publish=lambda snapshot, _change: self._mailbox.address.tell(Published(snapshot)),
+                initial=self.snapshot,
+                # Without --watch it still reloads when asked to (SIGHUP).
+                watch_files=self.options.watch,
             )
             children.append(ChildSpec(name="catalog-watcher", run=self._watcher.run))
         return tuple(children)

@@ -231,8 +231,7 @@ async def test_joins_the_gateways_networks(rig: Rig, docker_client: docker.APICl
     names = ("mcpgw-test-net-a", "mcpgw-test-net-b")
     identities = []
     try:
-        for name in names:
-            identities.append(docker_client.create_network(name)["Id"])
+        identities.extend(docker_client.create_network(name)["Id"] for name in names)
         rig.engine._place = Place(networks=names)
         link = await rig.engine.start(rig.request())
         seen = set(rig.inspect(link)["NetworkSettings"]["Networks"])
