@@ -116,8 +116,8 @@ class Gateway:
             self.listings, lambda: self.doors, words=self._words, log_calls=options.log_calls
         )
         self.started = trio.current_time()
-        self.hurry = False
-        """Whether the end must come at once: nobody reads answers any more."""
+        self._hurry = trio.Event()
+        """Set where the end must come at once: nobody reads answers any more."""
         self._load = load
         self._environ = environ
         self._backends = backends
@@ -158,20 +158,21 @@ class Gateway:
                 self._tree.start_child(self._pool_spec(name))
             task_status.started()
 
-    async def stop(self) -> None:
-        """Closes all sessions, then all servers in parallel, then the rest.
+    def hurry(self) -> None:
+        """Has the end, or the one under way, come at once: servers get a moment to end by themselves, no more."""
+        self._hurry.set()
 
-        In a `hurry` servers get a moment to end by themselves before they are killed.
-        """
+    async def stop(self) -> None:
+        """Closes all sessions, then all servers in parallel, then the rest. Idempotent."""
         self.sessions.close_all()
         async with trio.open_nursery() as nursery:
-            if self.hurry:
-                nursery.start_soon(self._kill_soon)
+            nursery.start_soon(self._kill_when_hurried)
             await self._tree.stop()
             nursery.cancel_scope.cancel()
 
-    async def _kill_soon(self) -> None:
-        """Kills what has not ended by itself."""
+    async def _kill_when_hurried(self) -> None:
+        """Kills what does not end by itself, once there is a hurry."""
+        await self._hurry.wait()
         await trio.sleep(limits.HURRY_GRACE_S)
         async with trio.open_nursery() as nursery:
             for door in self.doors.values():

@@ -54,7 +54,7 @@ async def _serve_pipe(gateway: Gateway, signals: AsyncIterator[int], *, announce
     # lazy: the network transports do without it
     from gateway.transports.stdio import serve_stdio  # noqa: PLC0415 - see above
 
-    gateway.hurry = True
+    gateway.hurry()
     spoke = False
     announce(_announcement(gateway))
     async with trio.open_nursery() as nursery:
@@ -84,6 +84,7 @@ class _Network:
         self._options = gateway.options
         self._program = program
         self._stop = trio.Event()
+        self._draining = trio.CancelScope()
         home = Home(Path(self._options.home))
         self._token: Token | None = None
         self._auth: Authenticator = Open()
@@ -125,9 +126,18 @@ class _Network:
             addresses = await nursery.start(listen)
             announce(_announcement(self._gateway, urls=self._urls(addresses), token=self._token))
             await self._until_told(signals)
-            nursery.start_soon(_cancel_on_signal, signals, nursery.cancel_scope)
+            nursery.start_soon(self._hurry_on_signal, signals)
             await self._drain()
+            await self._gateway.stop()
             nursery.cancel_scope.cancel()
+
+    async def _hurry_on_signal(self, signals: AsyncIterator[int]) -> None:
+        """A second signal cuts the drain short, and the servers' time to end by themselves."""
+        async for number in signals:
+            log.info("signal", name=signal.Signals(number).name)
+            if number in _ENDING:
+                self._draining.cancel()
+                self._gateway.hurry()
 
     async def _until_told(self, signals: AsyncIterator[int]) -> None:
         """Returns at the first signal that ends; SIGHUP reads the catalogs again."""
@@ -139,7 +149,8 @@ class _Network:
 
     async def _drain(self) -> None:
         """Accepts nothing new, lets calls in flight end, then ends the streams and the connections."""
-        with trio.move_on_after(self._options.drain_timeout_s):
+        self._draining.deadline = trio.current_time() + self._options.drain_timeout_s
+        with self._draining:
             await self._gateway.drain()
         self._stop.set()
         self._gateway.sessions.close_all()
