@@ -196,8 +196,9 @@ class Session:
         self.is_closed = True
         for _, scope in list(self._pending.values()):
             scope.cancel()
+        ended = Failure(None, -32000, "the session ended before the server answered")
         for call in list(self._calls.values()):
-            call.withdraw("session ended")
+            call.withdraw("session ended", answer=ended)
         for door in self._house.doors().values():
             door.release(self.owner)
         for outlet in self._outlets:
