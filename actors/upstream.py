@@ -35,6 +35,8 @@ log = get_logger("upstream")
 CLIENT_INFO = codec.raw({"name": "mcpgw", "version": __version__})
 """How the gateway introduces itself to servers."""
 
+_OBJECT = ord("{")
+
 Opener = Callable[[], Awaitable[MessagePipe]]
 """Starts or connects a server. Raises what `Runtime.start` raises, or `Unavailable`."""
 
@@ -288,7 +290,7 @@ class Upstream:
 
     def _checked(self, result: msgspec.Raw) -> Answer:
         """The result; a failure where it is no object, which no result of MCP may be: strict clients break on it."""
-        if memoryview(result)[:1] == b"{":
+        if memoryview(result)[0] == _OBJECT:
             return result
         return failure_of(
             ProtocolFault(f"server {self.server} answered with something else than an object")
