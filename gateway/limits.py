@@ -203,6 +203,8 @@ TOKEN_BYTES: Final = 32
 
 LOG_VALUE_CHARS: Final = 4096
 """Longest value in one line of the log: a tail of stderr fits in part, a screenshot does not."""
+LOG_TRACE_CHARS: Final = 64 * 1024
+"""Longest traceback in the log: nested exception groups take some 10 KiB."""
 MIN_SECRET_CHARS: Final = 4
 """Shortest secret that is masked in logs: shorter ones occur in ordinary words."""
 
