@@ -217,6 +217,10 @@ class Session:
         method = request.method
         if request.id in self._calls or request.id in self._pending:
             raise Malformed(f"request id {request.id!r} is in use by an earlier request")
+        if len(self._calls) + len(self._pending) >= limits.MAX_INFLIGHT_PER_SESSION:
+            raise Overloaded(
+                f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
+            )
         if method == "ping":
             self._reply(request.id, outlet, codec.raw({}))
         elif method == "initialize":
@@ -292,10 +296,6 @@ class Session:
         """Routes a call; waits for unknown lists only where the name is not known yet."""
         if self._house.draining:
             raise Overloaded("the gateway is shutting down; connect again later")
-        if len(self._calls) >= limits.MAX_INFLIGHT_PER_SESSION:
-            raise Overloaded(
-                f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
-            )
         fields = params.fields(request.params)
         name = params.text(fields, TARGETS[request.method])
         try:

@@ -92,8 +92,6 @@ EXIT_S: Final = 15.0
 """The longest that stopping all servers may take once nothing is in flight any more."""
 ENGINE_PROBE_S: Final = 5.0
 """How long `--starter` waits to learn whether an engine is there."""
-REAP_INTERVAL_S: Final = 60.0
-"""How often containers of killed gateways are looked for."""
 LAST_WRITES_S: Final = 0.2
 """Between the last answer of a drain and the cut of all connections."""
 STDIO_EXIT_S: Final = 1.2
