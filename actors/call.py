@@ -103,11 +103,11 @@ class Call:
         """Starts the deadline anew: the server shows that it works, up to the cap."""
         self.deadline = min(trio.current_time() + self.timeout_s, self.cap)
 
-    def withdraw(self, reason: str) -> None:
-        """Takes the call back: whoever holds it forgets it; it settles with nothing."""
+    def withdraw(self, reason: str, *, answer: Answer | None = None) -> None:
+        """Takes the call back: whoever holds it forgets it; it settles with `answer`, which is none by default."""
         if self.holder is not None:
             self.holder.withdraw(self, reason)
-        self.settle(None)
+        self.settle(answer)
 
 
 class Deadlines:
@@ -151,13 +151,10 @@ def _expire(call: Call) -> None:
     """Ends a call whose deadline has passed."""
     if call.is_settled:
         return
-    if call.holder is not None:
-        call.holder.withdraw(call, "deadline passed")
-    call.settle(
-        Failure(
-            None,
-            -32000,
-            f"server {call.server} did not answer within {call.timeout_s:g} s; the call was cancelled, its "
-            "outcome is unknown",
-        )
+    failure = Failure(
+        None,
+        -32000,
+        f"server {call.server} did not answer within {call.timeout_s:g} s; the call was cancelled, its "
+        "outcome is unknown",
     )
+    call.withdraw("deadline passed", answer=failure)

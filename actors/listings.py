@@ -59,6 +59,8 @@ class Listings:
         self._unsaved: set[str] = set()
         self._to_save = trio.Event()
         self._directory: Directory | None = None
+        self._noted: frozenset[str] = frozenset()
+        """What was said of hidden names already."""
 
     def __repr__(self) -> str:
         """How many servers are known."""
@@ -74,6 +76,7 @@ class Listings:
             return self._build({**self._known, **overrides})
         if self._directory is None:
             self._directory = self._build(self._known)
+            self._tell_notes(self._directory)
         return self._directory
 
     def lists_of(self, server: str) -> ServerLists | None:
@@ -208,6 +211,13 @@ class Listings:
         """The directory is outdated."""
         self._directory = None
         self._dirty.set()
+
+    def _tell_notes(self, directory: Directory) -> None:
+        """Logs which names are hidden or changed, once each."""
+        for note in directory.notes:
+            if note not in self._noted:
+                log.info("name_note", note=note)
+        self._noted = frozenset(directory.notes)
 
     def _build(self, known: Mapping[str, ServerLists]) -> Directory:
         """Merges lists in the order of the servers."""

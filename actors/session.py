@@ -196,8 +196,9 @@ class Session:
         self.is_closed = True
         for _, scope in list(self._pending.values()):
             scope.cancel()
+        ended = Failure(None, -32000, "the session ended before the server answered")
         for call in list(self._calls.values()):
-            call.withdraw("session ended")
+            call.withdraw("session ended", answer=ended)
         for door in self._house.doors().values():
             door.release(self.owner)
         for outlet in self._outlets:
@@ -216,6 +217,10 @@ class Session:
         method = request.method
         if request.id in self._calls or request.id in self._pending:
             raise Malformed(f"request id {request.id!r} is in use by an earlier request")
+        if len(self._calls) + len(self._pending) >= limits.MAX_INFLIGHT_PER_SESSION:
+            raise Overloaded(
+                f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
+            )
         if method == "ping":
             self._reply(request.id, outlet, codec.raw({}))
         elif method == "initialize":
@@ -291,10 +296,6 @@ class Session:
         """Routes a call; waits for unknown lists only where the name is not known yet."""
         if self._house.draining:
             raise Overloaded("the gateway is shutting down; connect again later")
-        if len(self._calls) >= limits.MAX_INFLIGHT_PER_SESSION:
-            raise Overloaded(
-                f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
-            )
         fields = params.fields(request.params)
         name = params.text(fields, TARGETS[request.method])
         try:

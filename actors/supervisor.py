@@ -299,9 +299,7 @@ class Gateway:
             case RemoteLaunch():
                 return remote.opener_of(server)
             case ContainerLaunch() | ProcessLaunch():
-                return container.opener_of(
-                    server, engine=self._backends.engine, processes=self._backends.processes
-                )
+                return container.opener_of(server, self._backends.runtime)
             case PociLaunch():
                 raise TypeError("a poci entry has no pool")
 

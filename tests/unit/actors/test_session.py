@@ -403,7 +403,7 @@ async def test_a_sessions_own_change_is_told_to_it_alone(
 
 
 async def test_a_closed_session_leaves_nothing(world: Callable[..., Awaitable[World]]) -> None:
-    """Its calls are withdrawn, its containers stopped, its streams ended, its id unknown."""
+    """Its calls are answered with an error, its containers stopped, its streams ended, its id unknown."""
     house = await world()
     backend = FakeBackend(lambda: FakeServer(held=frozenset({"tools/call"})))
     house.serve("one", backend)
@@ -413,7 +413,7 @@ async def test_a_closed_session_leaves_nothing(world: Callable[..., Awaitable[Wo
     client.session.close()
     client.session.close()
     await wait_all_tasks_blocked()
-    assert stream.answers == [None]
+    assert "session ended" in stream.answer["error"]["message"]
     assert client.standalone.answers == [None]
     assert backend.running == []
     assert house.registry.find(client.session.id, LOCAL) is None

@@ -235,10 +235,6 @@ async def test_joins_the_gateways_networks(rig: Rig, docker_client: docker.APICl
     for name in names:
         docker_client.create_network(name)
     try:
-<<<<<<< HEAD
-        identities.extend(docker_client.create_network(name)["Id"] for name in names)
-=======
->>>>>>> runtimes
         rig.engine._place = Place(networks=names)
         link = await rig.engine.start(rig.request())
         seen = set(rig.inspect(link)["NetworkSettings"]["Networks"])
