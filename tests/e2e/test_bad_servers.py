@@ -13,7 +13,8 @@ import docker
 import pytest
 
 from tests.e2e.conftest import Containers
-from tests.e2e.gateways import Pipe, Place, call_over
+from tests.e2e.gateways import Pipe, call_over
+from tests.e2e.places import Place
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import Containers
-from tests.e2e.gateways import Network, Place, await_true, call_over, hello, request
+from tests.e2e.gateways import Network, await_true, call_over, hello, request
+from tests.e2e.places import Place
 from tests.e2e.published import PUBLISHED, Step, Target, Transport
 
 pytestmark = pytest.mark.slow

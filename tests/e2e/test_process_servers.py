@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.gateways import Place, await_true
+from tests.e2e.gateways import await_true
+from tests.e2e.places import Place
 
 pytestmark = pytest.mark.slow
 
