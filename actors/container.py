@@ -71,8 +71,7 @@ class Container(Listener):
         self.key = key
         self.server = server
         self.owner = owner
-        self.stale = False
-        """It takes no new call: outdated, stopping, or used up under `call` isolation."""
+        self._retired = False
         self.listing = False
         """Its lists are being read."""
         self.has_listed = False
@@ -99,6 +98,11 @@ class Container(Listener):
     def ready(self) -> bool:
         """Whether the handshake is done and the server still there."""
         return self.upstream is not None and self.upstream.hello is not None
+
+    @property
+    def stale(self) -> bool:
+        """It takes no new call: outdated, stopping, used up under `call` isolation, or dead."""
+        return self._retired or (self.upstream is not None and self.upstream.ended is not None)
 
     @property
     def inflight(self) -> int:
@@ -144,9 +148,13 @@ class Container(Listener):
         self.idle_since = trio.current_time()
         self.upstream.start(call)
 
+    def retire(self) -> None:
+        """Takes no more calls; what is in flight may end."""
+        self._retired = True
+
     def stop(self) -> None:
         """Takes no more calls and goes away. Calls in flight fail."""
-        self.stale = True
+        self.retire()
         self._asked = True
         self._stop.set()
         self._opening.cancel()
@@ -177,7 +185,7 @@ class Container(Listener):
         try:
             error = await self._serve(pipe)
         finally:
-            self.stale = True
+            self.retire()
             if self.upstream is not None:
                 self.upstream.end(Gone(f"server {self.server.name} was stopped"))
             await pipe.aclose()

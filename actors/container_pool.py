@@ -189,7 +189,7 @@ class ContainerPool:
         container.owner = call.owner
         self._by_owner[call.owner] = container
         if self.server.pooling.isolation == "call":
-            container.stale = True
+            container.retire()
         container.start(call)
         if assignment.missing_spares(self._slots(), self.server.pooling):
             self._look()
@@ -436,7 +436,7 @@ class ContainerPool:
 
     def _retire(self, container: Container) -> None:
         """Takes a container out of use: at once where it is idle, after its calls where it is not."""
-        container.stale = True
+        container.retire()
         if container.owner is not None and self._by_owner.get(container.owner) is container:
             del self._by_owner[container.owner]
         if not container.inflight:

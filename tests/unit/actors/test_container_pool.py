@@ -5,6 +5,7 @@ from __future__ import annotations
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from actors.call import Answer, Call
 from gateway.errors import ImageMissing, StartFailed
 from gateway.jsonrpc.messages import Failure, Notification, Request, Result
 from tests.fakes.house import Answers, FakeBackend, Notes, enabled, make_pool
@@ -149,6 +150,27 @@ async def test_a_death_fails_the_calls_in_flight_at_once_and_the_next_works(
     pool.submit(fresh)
     await wait_all_tasks_blocked()
     assert answers.text(fresh) == "fake says hello"
+
+
+async def test_a_client_that_tries_again_at_once_gets_a_new_container(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The dead one is still being cleaned away when the next call comes: it takes none any more."""
+    backend, answers = FakeBackend(held_server), Answers()
+    pool = make_pool(nursery, backend)
+    retry = answers.call()
+
+    def try_again(_call: Call, _answer: Answer | None) -> None:
+        pool.submit(retry)
+
+    first = answers.call()
+    first._settled = try_again
+    pool.submit(first)
+    await wait_all_tasks_blocked()
+    backend.make = FakeServer
+    backend.opened[0].die("exit status 137")
+    await wait_all_tasks_blocked()
+    assert answers.text(retry) == "fake says hello"
 
 
 async def test_a_call_past_its_deadline_is_cancelled_upstream(
