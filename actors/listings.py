@@ -47,8 +47,8 @@ class Listings:
         self._listers: dict[str, Lister] = {}
         self._known: dict[str, ServerLists] = {}
         self._failed_at: dict[str, float] = {}
-        self._asked: set[str] = set()
-        """Servers whose lists are on their way."""
+        self._asked: dict[str, float] = {}
+        """Servers whose lists are on their way, and since when."""
         self._complete = trio.Event()
         self._dirty = trio.Event()
         self._unsaved: set[str] = set()
@@ -75,18 +75,23 @@ class Listings:
         """One server's lists, None where they are not known."""
         return self._known.get(server)
 
-    def complete(self) -> bool:
-        """Whether the lists of every server are known, or known not to be had for now."""
+    def complete(self, patience_s: float) -> bool:
+        """Whether the lists of every server are known, or known not to be had for now.
+
+        Lists that have been on their way for `patience_s` are not waited for: one slow server must not cost every client
+        that time again and again.
+        """
         now = trio.current_time()
         return all(
             name in self._known
             or now - self._failed_at.get(name, -limits.LIST_RETRY_S) < limits.LIST_RETRY_S
+            or now - self._asked.get(name, now) >= patience_s
             for name in self._servers
         )
 
-    async def wait_complete(self) -> None:
+    async def wait_complete(self, patience_s: float) -> None:
         """Has all unknown lists read, in parallel, and waits for them. The deadline is the caller's."""
-        while not self.complete():
+        while not self.complete(patience_s):
             self._ask_missing()
             event = self._complete
             await event.wait()
@@ -95,7 +100,7 @@ class Listings:
 
     def learned(self, server: str, lists: ServerLists) -> None:
         """These are the server's lists."""
-        self._asked.discard(server)
+        self._asked.pop(server, None)
         if server not in self._servers:
             return
         self._failed_at.pop(server, None)
@@ -109,7 +114,7 @@ class Listings:
     def unlisted(self, server: str, error: GatewayError) -> None:
         """The server's lists cannot be had for now; what was known stays."""
         log.warning("server_unlisted", server=server, reason=str(error))
-        self._asked.discard(server)
+        self._asked.pop(server, None)
         self._failed_at[server] = trio.current_time()
         self._arrived()
 
@@ -122,7 +127,7 @@ class Listings:
         self._listers = dict(listers)
         for name in [name for name in self._known if name not in servers]:
             del self._known[name]
-        self._asked &= servers.keys()
+        self._asked = {name: since for name, since in self._asked.items() if name in servers}
         for name, server in servers.items():
             old = before.get(name)
             if old is None or old.list_key != server.list_key:
@@ -175,7 +180,7 @@ class Listings:
         for name in self._servers:
             failed = now - self._failed_at.get(name, -limits.LIST_RETRY_S) < limits.LIST_RETRY_S
             if name not in self._known and name not in self._asked and not failed:
-                self._asked.add(name)
+                self._asked[name] = now
                 self._listers[name].want_lists()
 
     def _arrived(self) -> None:
