@@ -19,6 +19,7 @@ from actors.listings import Listings
 from gateway import __version__, limits
 from gateway.catalog.model import EnabledServer
 from gateway.errors import (
+    ActorGone,
     GatewayError,
     InvalidParams,
     Malformed,
@@ -38,6 +39,9 @@ from gateway.telemetry.log import get_logger
 log = get_logger("session")
 
 SERVER_INFO: Final = codec.raw({"name": "mcpgw", "title": "MCP gateway", "version": __version__})
+
+_SHOWN_CHARS: Final = 100
+"""Of what a client sent, in a message."""
 
 LIST_METHODS: Final[Mapping[str, Kind]] = {row.method: kind for kind, row in KINDS.items()}
 
@@ -167,6 +171,9 @@ class Session:
         """Takes one message. Returns at once; an answer, if one is due, arrives at `outlet` exactly once."""
         self.last_active = trio.current_time()
         match message:
+            case Request() if self.is_closed:
+                # A container for it would never be given up: whoever is gone does not leave again.
+                self._refuse(message.id, outlet, ActorGone("this session has ended"))
             case Request():
                 try:
                     self._request(message, outlet)
@@ -216,7 +223,7 @@ class Session:
         """
         method = request.method
         if request.id in self._calls or request.id in self._pending:
-            raise Malformed(f"request id {request.id!r} is in use by an earlier request")
+            raise Malformed(f"request id {_shown(request.id)} is in use by an earlier request")
         if len(self._calls) + len(self._pending) >= limits.MAX_INFLIGHT_PER_SESSION:
             raise Overloaded(
                 f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
@@ -226,7 +233,7 @@ class Session:
         elif method == "initialize":
             self._initialize(request, outlet)
         elif self.protocol_version is None:
-            raise Malformed(f"{method} came before initialize; send initialize first")
+            raise Malformed(f"{_shown(method)} came before initialize; send initialize first")
         elif method in TARGETS:
             self._call(request, outlet)
         elif method in LIST_METHODS:
@@ -234,7 +241,7 @@ class Session:
         elif method == "logging/setLevel":
             self._set_level(request, outlet)
         else:
-            raise UnknownMethod(f"method {method} is not served")
+            raise UnknownMethod(f"method {_shown(method)} is not served")
 
     def _initialize(self, request: Request, outlet: Outlet) -> None:
         """Does the handshake.
@@ -265,14 +272,14 @@ class Session:
         level = params.text(params.fields(request.params), "level")
         if level not in LOG_LEVELS:
             raise InvalidParams(
-                f"log level {level!r} is unknown; use one of {', '.join(LOG_LEVELS)}"
+                f"log level {_shown(level)} is unknown; use one of {', '.join(LOG_LEVELS)}"
             )
         self._log_level = LOG_LEVELS.index(level)
         self._reply(request.id, outlet, codec.raw({}))
 
     def _list(self, request: Request, outlet: Outlet) -> None:
         """Answers one page of a list, at once where all lists are known."""
-        if self._house.listings.complete():
+        if self._house.listings.complete(limits.UNCACHED_LIST_WAIT_S):
             self._reply(request.id, outlet, self._page(request))
         else:
             self._later(
@@ -301,7 +308,7 @@ class Session:
         try:
             route = self._route(request.method, name)
         except UnknownTarget:
-            if self._house.listings.complete():
+            if self._house.listings.complete(limits.CALL_TIMEOUT_S):
                 raise
             self._later(
                 request,
@@ -424,7 +431,7 @@ class Session:
 
         async def wait_and_act() -> None:
             with scope, trio.move_on_after(within_s):
-                await self._house.listings.wait_complete(enough=enough)
+                await self._house.listings.wait_complete(within_s, enough=enough)
             del self._pending[request.id]
             self._house.request_ended()
             if scope.cancelled_caught:
@@ -485,9 +492,10 @@ class Session:
 
     def override(self, server: str, lists: ServerLists | None) -> None:
         """This session's own container lists something else than everybody's; None: no longer."""
+        if self._overrides.get(server) == lists:
+            return
         if lists is None:
-            if self._overrides.pop(server, None) is None:
-                return
+            del self._overrides[server]
         else:
             self._overrides[server] = lists
         self._own_directory = None
@@ -521,3 +529,9 @@ class Session:
         if self._own_directory is None or self._own_directory[0] is not shared:
             self._own_directory = (shared, self._house.listings.directory(self._overrides))
         return self._own_directory[1]
+
+
+def _shown(value: Id) -> str:
+    """What a client sent, in a message: it may be of any length."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
