@@ -12,10 +12,14 @@ from typing import Final, Protocol
 
 import msgspec
 import trio
+from msgspec import structs
 
 from actors.assignment import EVERYBODY
+from actors.back_channel import BackChannel
 from actors.call import Answer, Call
+from actors.client_view import ClientView
 from actors.listings import Listings
+from actors.server_request import ServerRequest
 from gateway import __version__, limits
 from gateway.catalog.model import EnabledServer
 from gateway.errors import (
@@ -31,8 +35,8 @@ from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
 from gateway.mcp import handshake, params, versions
 from gateway.mcp.listing import KINDS, Kind, ServerLists
+from gateway.mcp.profile import NEUTRAL, ClientProfile, profile_of
 from gateway.ports import Outlet, Principal, Route
-from gateway.routing import Directory
 from gateway.telemetry.log import get_logger
 
 log = get_logger("session")
@@ -45,15 +49,13 @@ TARGETS: Final[Mapping[str, str]] = {
     "tools/call": "name",
     "prompts/get": "name",
     "resources/read": "uri",
+    "resources/subscribe": "uri",
+    "resources/unsubscribe": "uri",
 }
 """Methods that are routed to a server, with the member of their params that says which."""
 
-CHANGE_NOTICES: Final[Mapping[Kind, str]] = {
-    "tools": "notifications/tools/list_changed",
-    "prompts": "notifications/prompts/list_changed",
-    "resources": "notifications/resources/list_changed",
-    "templates": "notifications/resources/list_changed",
-}
+_REFS: Final[Mapping[str, str]] = {"ref/prompt": "name", "ref/resource": "uri"}
+"""The kinds of reference in `completion/complete`, with the member that names its target."""
 
 LOG_LEVELS: Final = (
     "debug",
@@ -80,6 +82,15 @@ class Door(Protocol):
 
     def release(self, owner: str) -> None:
         """The owner left."""
+
+    def expect(self, profile: ClientProfile) -> None:
+        """A client with this profile has come: what is started ahead of its calls should suit it."""
+
+    def inform(self, owner: str, notification: Notification) -> None:
+        """Passes a client's notification on to its running server, if there is one."""
+
+    def set_log_level(self, owner: str, level: str) -> None:
+        """Tells the owner's running server how much its client wants to hear."""
 
 
 class House(Protocol):
@@ -133,13 +144,11 @@ class Session:
         self._outlets: list[Outlet] = []
         """Where messages without a request go; the newest is last."""
         self._initialized = False
-        self._log_level = 0
-        self._overrides: dict[str, ServerLists] = {}
-        """Lists of this session's own containers, where they differ from everybody's."""
-        self._own_directory: tuple[Directory, Directory] | None = None
-        """The shared directory, and this session's made from it."""
-        self._shown: dict[Kind, str] = {}
-        """Fingerprints of the lists as the client was last shown, or told to have changed."""
+        self._profile = NEUTRAL
+        self._view = ClientView(house.listings)
+        self._back_channel = BackChannel(self._tell)
+        self._subscriptions: dict[str, str] = {}
+        """The servers of the resources that the client subscribed to."""
         self._numbered = 0
 
     def __repr__(self) -> str:
@@ -176,7 +185,8 @@ class Session:
                 self._notification(message)
                 outlet.finish(None)
             case Result() | Failure():
-                log.debug("unexpected_answer", session=self.id[:6])
+                if not self._back_channel.answered(message):
+                    log.debug("unexpected_answer", session=self.id[:6])
                 outlet.finish(None)
 
     def attach(self, outlet: Outlet) -> None:
@@ -199,6 +209,7 @@ class Session:
         ended = Failure(None, -32000, "the session ended before the server answered")
         for call in list(self._calls.values()):
             call.withdraw("session ended", answer=ended)
+        self._back_channel.close()
         for door in self._house.doors().values():
             door.release(self.owner)
         for outlet in self._outlets:
@@ -228,7 +239,11 @@ class Session:
         elif self.protocol_version is None:
             raise Malformed(f"{method} came before initialize; send initialize first")
         elif method in TARGETS:
-            self._call(request, outlet)
+            fields = params.fields(request.params)
+            key = TARGETS[method]
+            self._call(request, outlet, _Target(fields, method, key, params.text(fields, key)))
+        elif method == "completion/complete":
+            self._call(request, outlet, _completion_target(request))
         elif method in LIST_METHODS:
             self._list(request, outlet)
         elif method == "logging/setLevel":
@@ -246,8 +261,11 @@ class Session:
         hello = handshake.parse_initialize(request.params)
         self.protocol_version = versions.negotiate(hello.version)
         self.client_name = hello.client_name
-        directory = self._directory()
-        self._shown = {kind: directory.fingerprint(kind) for kind in KINDS}
+        self._profile = profile_of(hello.capabilities)
+        self._back_channel.capabilities = hello.capabilities
+        for door in self._house.doors().values():
+            door.expect(self._profile)
+        directory = self._view.show_all()
         log.info("client_connected", client=self.client_name, transport=self.transport)
         self._reply(
             request.id,
@@ -267,12 +285,14 @@ class Session:
             raise InvalidParams(
                 f"log level {level!r} is unknown; use one of {', '.join(LOG_LEVELS)}"
             )
-        self._log_level = LOG_LEVELS.index(level)
+        self._profile = structs.replace(self._profile, log_level=level)
+        for door in self._house.doors().values():
+            door.set_log_level(self.owner, level)
         self._reply(request.id, outlet, codec.raw({}))
 
     def _list(self, request: Request, outlet: Outlet) -> None:
         """Answers one page of a list, at once where all lists are known."""
-        if self._house.listings.complete():
+        if self._view.complete:
             self._reply(request.id, outlet, self._page(request))
         else:
             self._later(
@@ -287,75 +307,44 @@ class Session:
         kind = LIST_METHODS[request.method]
         fields = params.fields(request.params)
         cursor = params.text(fields, "cursor") if "cursor" in fields else None
-        directory = self._directory()
-        page = directory.page(kind, cursor)
-        self._shown[kind] = directory.fingerprint(kind)
-        return page
+        return self._view.page(kind, cursor)
 
-    def _call(self, request: Request, outlet: Outlet) -> None:
+    def _call(self, request: Request, outlet: Outlet, target: _Target) -> None:
         """Routes a call; waits for unknown lists only where the name is not known yet."""
         if self._house.draining:
             raise Overloaded("the gateway is shutting down; connect again later")
-        fields = params.fields(request.params)
-        name = params.text(fields, TARGETS[request.method])
         try:
-            route = self._route(request.method, name)
+            route = self._view.route(target.kind, target.name)
         except UnknownTarget:
-            if self._house.listings.complete():
+            if self._view.complete:
                 raise
             self._later(
                 request,
                 outlet,
-                lambda: self._send(request, outlet, fields, self._route(request.method, name)),
+                lambda: self._send(
+                    request, outlet, target, self._view.route(target.kind, target.name)
+                ),
                 within_s=limits.CALL_TIMEOUT_S,
-                enough=lambda: self._is_known(request.method, name),
+                enough=lambda: self._view.knows(target.kind, target.name),
             )
         else:
-            self._send(request, outlet, fields, route)
+            self._send(request, outlet, target, route)
 
-    def _route(self, method: str, name: str) -> Route:
-        """Where an exposed name leads.
-
-        Raises:
-            UnknownTarget: nowhere; the text names the servers that may have it and cannot be asked.
-        """
-        directory = self._directory()
-        try:
-            match method:
-                case "tools/call":
-                    return directory.tool(name)
-                case "prompts/get":
-                    return directory.prompt(name)
-                case _:
-                    return directory.resource(name)
-        except UnknownTarget as error:
-            if gaps := self._house.listings.gaps():
-                text = f"{error} Not known is what these servers offer: {gaps}"
-                raise UnknownTarget(text, code=error.code, data=error.data) from error
-            raise
-
-    def _is_known(self, method: str, name: str) -> bool:
-        """Whether an exposed name leads anywhere yet."""
-        try:
-            self._route(method, name)
-        except UnknownTarget:
-            return False
-        return True
-
-    def _send(
-        self, request: Request, outlet: Outlet, fields: dict[str, msgspec.Raw], route: Route
-    ) -> None:
+    def _send(self, request: Request, outlet: Outlet, target: _Target, route: Route) -> None:
         """Hands a call to its server."""
         door = self._house.door(route.server)
         if door is None:
             raise Unavailable(f"server {route.server} was removed")
+        alone = door.server.pooling.isolation in {"session", "call"}
         call = Call(
             request.method,
-            params.with_text(fields, TARGETS[request.method], route.name),
+            target.renamed(route.name),
             server=route.server,
             owner=self._owner_of(door.server),
             timeout_s=door.server.pooling.timeout_s,
-            progress_token=params.progress_token(fields),
+            # A server with several clients at a time could not be told whose sampling and roots it may use.
+            profile=self._profile if alone else NEUTRAL,
+            progress_token=params.progress_token(target.fields),
             settled=partial(self._settled, request.id, outlet, route),
             relayed=partial(self._relayed, outlet),
         )
@@ -382,6 +371,7 @@ class Session:
         self._calls.pop(request_id, None)
         self.last_active = trio.current_time()
         self._house.request_ended()
+        self._note_subscription(call, route, answer)
         match answer:
             case None:
                 outcome = "cancelled"
@@ -404,10 +394,17 @@ class Session:
                 outcome=outcome,
             )
 
-    def _relayed(self, outlet: Outlet, _call: Call, notification: Notification) -> None:
-        """Passes a notification of a call on to the stream of its request."""
-        if notification.method != "notifications/message" or self._wants(notification):
-            outlet.send(codec.encode(notification))
+    def _note_subscription(self, call: Call, route: Route, answer: Answer | None) -> None:
+        """Remembers what the client subscribed to: shared servers tell of it without saying for whom."""
+        if call.method == "resources/subscribe" and isinstance(answer, msgspec.Raw):
+            self._subscriptions[route.name] = route.server
+        elif call.method == "resources/unsubscribe":
+            self._subscriptions.pop(route.name, None)
+
+    def _relayed(self, outlet: Outlet, _call: Call, message: Message) -> None:
+        """Passes a message that belongs to a call on to the stream of its request."""
+        if self._wants(message):
+            outlet.send(codec.encode(message))
 
     def _later(
         self,
@@ -452,6 +449,9 @@ class Session:
         """Handles what needs no answer. Unknown and malformed ones are ignored, as the protocol asks."""
         if notification.method == "notifications/initialized":
             self._initialized = True
+        elif notification.method == "notifications/roots/list_changed":
+            for door in self._house.doors().values():
+                door.inform(self.owner, notification)
         elif notification.method == "notifications/cancelled":
             try:
                 request_id = params.request_id(params.fields(notification.params))
@@ -469,55 +469,76 @@ class Session:
 
     def lists_changed(self) -> None:
         """Tells the client which lists are no longer as it was shown them, once each."""
-        if not self._initialized:
-            return
-        directory = self._directory()
-        notices = []
-        # A list that is being waited for will be shown as it is then.
-        awaited = {method for method, _ in self._pending.values()}
-        for kind, row in KINDS.items():
-            fingerprint = directory.fingerprint(kind)
-            if self._shown.get(kind) != fingerprint and row.method not in awaited:
-                self._shown[kind] = fingerprint
-                notices.append(CHANGE_NOTICES[kind])
-        for notice in dict.fromkeys(notices):
-            self._tell(Notification(notice))
+        if self._initialized:
+            for notice in self._view.news({method for method, _ in self._pending.values()}):
+                self._tell(Notification(notice))
 
     def override(self, server: str, lists: ServerLists | None) -> None:
         """This session's own container lists something else than everybody's; None: no longer."""
-        if lists is None:
-            if self._overrides.pop(server, None) is None:
-                return
-        else:
-            self._overrides[server] = lists
-        self._own_directory = None
-        self.lists_changed()
+        if self._view.override(server, lists):
+            self.lists_changed()
 
     def notified(self, notification: Notification) -> None:
         """Passes on a server's notification that belongs to no request."""
-        if notification.method != "notifications/message" or self._wants(notification):
+        if self._wants(notification):
             self._tell(notification)
 
-    def _tell(self, notification: Notification) -> None:
-        """Sends a message that belongs to no request, if there is a stream for it."""
-        if self._outlets:
-            self._outlets[-1].send(codec.encode(notification))
+    def subscribes(self, server: str, uri: str) -> bool:
+        """Whether the client wants to know of changes of that resource."""
+        return self._subscriptions.get(uri) == server
 
-    def _wants(self, notification: Notification) -> bool:
-        """Whether a log message is as severe as the client asked for."""
-        if not self._log_level:
+    def asked(self, request: ServerRequest) -> None:
+        """Passes on a request of a server."""
+        self._back_channel.ask(request)
+
+    def _tell(self, message: Message) -> bool:
+        """Sends a message that belongs to no request; False where there is no stream for it."""
+        if not self._outlets:
+            return False
+        self._outlets[-1].send(codec.encode(message))
+        return True
+
+    def _wants(self, message: Message) -> bool:
+        """Whether the client wants a message: log lines only as severe as it asked for."""
+        if not isinstance(message, Notification) or message.method != "notifications/message":
+            return True
+        if not self._profile.log_level:
             return True
         try:
-            level = params.text(params.fields(notification.params), "level")
-            return LOG_LEVELS.index(level) >= self._log_level
+            level = params.text(params.fields(message.params), "level")
+            return LOG_LEVELS.index(level) >= LOG_LEVELS.index(self._profile.log_level)
         except (GatewayError, ValueError):
             return True
 
-    def _directory(self) -> Directory:
-        """What this client is shown."""
-        shared = self._house.listings.directory()
-        if not self._overrides:
-            return shared
-        if self._own_directory is None or self._own_directory[0] is not shared:
-            self._own_directory = (shared, self._house.listings.directory(self._overrides))
-        return self._own_directory[1]
+
+class _Target(msgspec.Struct, frozen=True):
+    """What a routed request names: its params, what kind of name, the member that holds it, and the name."""
+
+    fields: dict[str, msgspec.Raw]
+    kind: str
+    key: str
+    name: str
+
+    def renamed(self, name: str) -> dict[str, msgspec.Raw]:
+        """The params with the server's own name."""
+        if self.kind not in _REFS:
+            return params.with_text(self.fields, self.key, name)
+        reference = params.with_text(params.fields(self.fields["ref"]), self.key, name)
+        return {**self.fields, "ref": params.pack(reference)}
+
+
+def _completion_target(request: Request) -> _Target:
+    """What `completion/complete` completes: an argument of a prompt, or of a resource template.
+
+    Source: MCP 2025-11-25, server/utilities/completion, "Reference Types".
+
+    Raises:
+        InvalidParams: the reference is missing, or of a kind that does not exist.
+    """
+    fields = params.fields(request.params)
+    reference = params.fields(fields.get("ref"))
+    kind = params.text(reference, "type")
+    key = _REFS.get(kind)
+    if key is None:
+        raise InvalidParams(f"params.ref.type must be one of {', '.join(_REFS)}, not {kind!r}")
+    return _Target(fields, kind, key, params.text(reference, key))

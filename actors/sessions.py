@@ -15,10 +15,12 @@ from actors.container_pool import Reports
 from actors.kit.guard import guard
 from actors.last_words import LastWords
 from actors.listings import Listings
+from actors.server_request import ServerRequest
 from actors.session import Door, Session
 from gateway import limits
-from gateway.errors import GatewayError, Overloaded
+from gateway.errors import GatewayError, InvalidParams, Overloaded
 from gateway.jsonrpc.messages import Notification
+from gateway.mcp import params
 from gateway.mcp.listing import ServerLists
 from gateway.ports import Principal
 from gateway.telemetry.log import get_logger
@@ -136,19 +138,38 @@ class SessionRegistry(Reports):
         if (session := self._session_of(owner)) is not None:
             session.override(server, lists)
 
-    def notified(self, owner: str, server: str, notification: Notification) -> None:  # noqa: ARG002
-        """A server's notification without a call goes to the session that owns the container, if one does."""
+    def notified(self, owner: str, server: str, notification: Notification) -> None:
+        """A server's notification without a call goes to the session that owns the container.
+
+        Of a server with several owners only changes of resources are passed on, to those who subscribed.
+        """
         if (session := self._session_of(owner)) is not None:
             session.notified(notification)
+        elif notification.method == "notifications/resources/updated":
+            try:
+                uri = params.text(params.fields(notification.params), "uri")
+            except InvalidParams:
+                return
+            for subscriber in list(self._sessions.values()):
+                if subscriber.subscribes(server, uri):
+                    subscriber.notified(notification)
+
+    def asked(self, owner: str, request: ServerRequest) -> None:
+        """A server's request goes to the session that owns the container, or that made the call."""
+        session = self._session_of(owner)
+        if session is None:
+            request.refuse(f"no single client of this server could serve {request.method}")
+        else:
+            session.asked(request)
 
     def last_words(self, server: str, stderr: str) -> None:
         """A server has ended; this is the end of its stderr."""
         self._words.keep(server, stderr)
 
     def _session_of(self, owner: str) -> Session | None:
-        """The session that an owner names, None for other kinds of owner."""
-        kind, _, session_id = owner.partition(":")
-        return self._sessions.get(session_id) if kind == "session" else None
+        """The session behind an owner of the kinds `session:<id>` and `call:<id>:<number>`, None for others."""
+        kind, _, rest = owner.partition(":")
+        return self._sessions.get(rest.partition(":")[0]) if kind in {"session", "call"} else None
 
     # --- life --------------------------------------------------------------------------------------------------
 
