@@ -17,7 +17,7 @@ import pytest
 from gateway.runtimes.container_config import HOME_LABEL
 from gateway.runtimes.engine_endpoint import Endpoint
 from tests.e2e import docker_cli
-from tests.e2e.gateways import PYZ, SOURCE, TOP, Place
+from tests.e2e.places import PYZ, SOURCE, TOP, Place
 from tests.images.real import SERVERS
 
 Containers = Callable[[Place], list[str]]

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.gateways import Place, call_over, hello, message_in, request
+from tests.e2e.gateways import call_over, hello, message_in, request
+from tests.e2e.places import Place
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,8 @@ import docker
 import pytest
 
 from tests.e2e.conftest import Containers
-from tests.e2e.gateways import Pipe, Place, call_over
+from tests.e2e.gateways import Pipe, call_over
+from tests.e2e.places import Place
 
 pytestmark = pytest.mark.slow
 
@@ -69,10 +70,19 @@ def test_the_last_words_of_a_server_are_shown(place: Place, echo: Entry) -> None
     assert "Traceback" not in failed.stderr
 
 
+def test_a_list_does_not_wait_for_the_slowest(place: Place, echo: Entry) -> None:
+    """With a server that may take 30 s to start, it is answered after 5, with all others' tools."""
+    with beside(place, echo("--mute"), echo("--tools=good")) as client:
+        began = time.monotonic()
+        tools = client.request("tools/list")["result"]["tools"]
+        assert 4.5 < time.monotonic() - began < 6.5
+        assert "good_echo" in {tool["name"] for tool in tools}
+
+
 def test_logs_on_stdout_are_passed_over(place: Place, echo: Entry) -> None:
-    """A line that is no message costs nothing but a line in the log."""
+    """A line that is no message costs nothing but a line in the log; our own logs never go to our stdout."""
     place.write({"chatty": echo("--banner")})
-    with place.stdio() as client:
+    with place.stdio("--debug", "--verbose") as client:
         client.initialize()
         assert client.call("echo", text="a") == "a"
 
