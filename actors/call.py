@@ -33,6 +33,7 @@ class Call:
     Args:
         method: as the server knows it.
         fields: the params' members; names are already the server's own.
+        server: the server's name, for texts.
         progress_token: the client's token, None if it wants no progress.
         owner: who a container's state belongs to; calls of one owner may share a container.
         timeout_s: until the answer, and anew with each progress notification.
@@ -52,6 +53,7 @@ class Call:
         "number",
         "owner",
         "progress_token",
+        "server",
         "started",
         "timeout_s",
     )
@@ -61,6 +63,7 @@ class Call:
         method: str,
         fields: dict[str, msgspec.Raw],
         *,
+        server: str,
         owner: str,
         timeout_s: float,
         settled: Callable[[Call, Answer | None], None],
@@ -69,6 +72,7 @@ class Call:
     ) -> None:
         self.method = method
         self.fields = fields
+        self.server = server
         self.owner = owner
         self.timeout_s = timeout_s
         self.progress_token = progress_token
@@ -99,11 +103,11 @@ class Call:
         """Starts the deadline anew: the server shows that it works, up to the cap."""
         self.deadline = min(trio.current_time() + self.timeout_s, self.cap)
 
-    def withdraw(self, reason: str) -> None:
-        """Takes the call back: whoever holds it forgets it; it settles with nothing."""
+    def withdraw(self, reason: str, *, answer: Answer | None = None) -> None:
+        """Takes the call back: whoever holds it forgets it; it settles with `answer`, which is none by default."""
         if self.holder is not None:
             self.holder.withdraw(self, reason)
-        self.settle(None)
+        self.settle(answer)
 
 
 class Deadlines:
@@ -147,14 +151,10 @@ def _expire(call: Call) -> None:
     """Ends a call whose deadline has passed."""
     if call.is_settled:
         return
-    waited = trio.current_time() - call.started
-    if call.holder is not None:
-        call.holder.withdraw(call, "deadline passed")
-    call.settle(
-        Failure(
-            None,
-            -32000,
-            f"no answer from the server within {call.timeout_s:g} s (waited {waited:.1f} s); "
-            "the call was cancelled, its outcome is unknown",
-        )
+    failure = Failure(
+        None,
+        -32000,
+        f"server {call.server} did not answer within {call.timeout_s:g} s; the call was cancelled, its "
+        "outcome is unknown",
     )
+    call.withdraw("deadline passed", answer=failure)

@@ -14,7 +14,7 @@ from actors.assignment import Slot
 from actors.call import Call
 from actors.upstream import Listener, Opener, Upstream
 from gateway.catalog.model import ContainerLaunch, EnabledServer, ProcessLaunch
-from gateway.errors import GatewayError, Gone, StartFailed
+from gateway.errors import GatewayError, Gone
 from gateway.jsonrpc.messages import Notification
 from gateway.mcp.listing import ServerLists
 from gateway.ports import MessagePipe, Runtime, StartRequest
@@ -249,16 +249,11 @@ class Container(Listener):
         self._keeper.notified(self, notification)
 
 
-def opener_of(server: EnabledServer, *, engine: Runtime, processes: Runtime) -> Opener:
+def opener_of(server: EnabledServer, runtime: Runtime) -> Opener:
     """How a server with a container or process launch is started."""
     launch = server.launch
-    match launch:
-        case ContainerLaunch():
-            runtime = engine
-        case ProcessLaunch():
-            runtime = processes
-        case _:
-            raise StartFailed(f"server {server.name} is neither a container nor a process")
+    if not isinstance(launch, ContainerLaunch | ProcessLaunch):
+        raise TypeError(f"server {server.name} is neither a container nor a process")
     request = StartRequest(server=server.name, launch=launch, spec_hash=server.spec_hash)
 
     async def open_pipe() -> MessagePipe:

@@ -22,6 +22,9 @@ from gateway.telemetry.log import get_logger
 
 log = get_logger("listings")
 
+_GAPS_TOLD = 3
+"""Servers without lists that an error names: it is read by a person, or by a model."""
+
 
 class Lister(Protocol):
     """A server's pool, as the listings see it."""
@@ -47,6 +50,8 @@ class Listings:
         self._listers: dict[str, Lister] = {}
         self._known: dict[str, ServerLists] = {}
         self._failed_at: dict[str, float] = {}
+        self._reasons: dict[str, str] = {}
+        """Why the lists of a server could not be had when it was last tried."""
         self._asked: set[str] = set()
         """Servers whose lists are on their way."""
         self._complete = trio.Event()
@@ -54,6 +59,8 @@ class Listings:
         self._unsaved: set[str] = set()
         self._to_save = trio.Event()
         self._directory: Directory | None = None
+        self._noted: frozenset[str] = frozenset()
+        """What was said of hidden names already."""
 
     def __repr__(self) -> str:
         """How many servers are known."""
@@ -69,6 +76,7 @@ class Listings:
             return self._build({**self._known, **overrides})
         if self._directory is None:
             self._directory = self._build(self._known)
+            self._tell_notes(self._directory)
         return self._directory
 
     def lists_of(self, server: str) -> ServerLists | None:
@@ -84,9 +92,21 @@ class Listings:
             for name in self._servers
         )
 
-    async def wait_complete(self) -> None:
-        """Has all unknown lists read, in parallel, and waits for them. The deadline is the caller's."""
-        while not self.complete():
+    def gaps(self) -> str:
+        """Which servers' lists are not known, and why; "" where none is missing."""
+        absent = [name for name in self._servers if name not in self._known]
+        told = [
+            f"{name} ({self._reasons.get(name, 'still being listed')})"
+            for name in absent[:_GAPS_TOLD]
+        ]
+        return ", ".join([*told, *(["…"] if len(absent) > _GAPS_TOLD else [])])
+
+    async def wait_complete(self, *, enough: Callable[[], bool] = lambda: False) -> None:
+        """Has all unknown lists read, in parallel, and waits for them, or until there are `enough`.
+
+        The deadline is the caller's.
+        """
+        while not self.complete() and not enough():
             self._ask_missing()
             event = self._complete
             await event.wait()
@@ -99,6 +119,7 @@ class Listings:
         if server not in self._servers:
             return
         self._failed_at.pop(server, None)
+        self._reasons.pop(server, None)
         if self._known.get(server) != lists:
             self._known[server] = lists
             self._unsaved.add(server)
@@ -108,8 +129,10 @@ class Listings:
 
     def unlisted(self, server: str, error: GatewayError) -> None:
         """The server's lists cannot be had for now; what was known stays."""
-        log.warning("server_unlisted", server=server, reason=str(error))
+        # Not a warning: whoever found the error has logged it.
+        log.debug("server_unlisted", server=server, reason=str(error))
         self._asked.discard(server)
+        self._reasons[server] = str(error)
         self._failed_at[server] = trio.current_time()
         self._arrived()
 
@@ -127,6 +150,7 @@ class Listings:
             old = before.get(name)
             if old is None or old.list_key != server.list_key:
                 self._failed_at.pop(name, None)
+                self._reasons.pop(name, None)
                 self._recall(server)
         self._touch()
         self._arrived()
@@ -187,6 +211,13 @@ class Listings:
         """The directory is outdated."""
         self._directory = None
         self._dirty.set()
+
+    def _tell_notes(self, directory: Directory) -> None:
+        """Logs which names are hidden or changed, once each."""
+        for note in directory.notes:
+            if note not in self._noted:
+                log.info("name_note", note=note)
+        self._noted = frozenset(directory.notes)
 
     def _build(self, known: Mapping[str, ServerLists]) -> Directory:
         """Merges lists in the order of the servers."""

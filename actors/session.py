@@ -196,8 +196,9 @@ class Session:
         self.is_closed = True
         for _, scope in list(self._pending.values()):
             scope.cancel()
+        ended = Failure(None, -32000, "the session ended before the server answered")
         for call in list(self._calls.values()):
-            call.withdraw("session ended")
+            call.withdraw("session ended", answer=ended)
         for door in self._house.doors().values():
             door.release(self.owner)
         for outlet in self._outlets:
@@ -216,6 +217,10 @@ class Session:
         method = request.method
         if request.id in self._calls or request.id in self._pending:
             raise Malformed(f"request id {request.id!r} is in use by an earlier request")
+        if len(self._calls) + len(self._pending) >= limits.MAX_INFLIGHT_PER_SESSION:
+            raise Overloaded(
+                f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
+            )
         if method == "ping":
             self._reply(request.id, outlet, codec.raw({}))
         elif method == "initialize":
@@ -291,10 +296,6 @@ class Session:
         """Routes a call; waits for unknown lists only where the name is not known yet."""
         if self._house.draining:
             raise Overloaded("the gateway is shutting down; connect again later")
-        if len(self._calls) >= limits.MAX_INFLIGHT_PER_SESSION:
-            raise Overloaded(
-                f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
-            )
         fields = params.fields(request.params)
         name = params.text(fields, TARGETS[request.method])
         try:
@@ -307,20 +308,39 @@ class Session:
                 outlet,
                 lambda: self._send(request, outlet, fields, self._route(request.method, name)),
                 within_s=limits.CALL_TIMEOUT_S,
+                enough=lambda: self._is_known(request.method, name),
             )
         else:
             self._send(request, outlet, fields, route)
 
     def _route(self, method: str, name: str) -> Route:
-        """Where an exposed name leads."""
+        """Where an exposed name leads.
+
+        Raises:
+            UnknownTarget: nowhere; the text names the servers that may have it and cannot be asked.
+        """
         directory = self._directory()
-        match method:
-            case "tools/call":
-                return directory.tool(name)
-            case "prompts/get":
-                return directory.prompt(name)
-            case _:
-                return directory.resource(name)
+        try:
+            match method:
+                case "tools/call":
+                    return directory.tool(name)
+                case "prompts/get":
+                    return directory.prompt(name)
+                case _:
+                    return directory.resource(name)
+        except UnknownTarget as error:
+            if gaps := self._house.listings.gaps():
+                text = f"{error} Not known is what these servers offer: {gaps}"
+                raise UnknownTarget(text, code=error.code, data=error.data) from error
+            raise
+
+    def _is_known(self, method: str, name: str) -> bool:
+        """Whether an exposed name leads anywhere yet."""
+        try:
+            self._route(method, name)
+        except UnknownTarget:
+            return False
+        return True
 
     def _send(
         self, request: Request, outlet: Outlet, fields: dict[str, msgspec.Raw], route: Route
@@ -332,6 +352,7 @@ class Session:
         call = Call(
             request.method,
             params.with_text(fields, TARGETS[request.method], route.name),
+            server=route.server,
             owner=self._owner_of(door.server),
             timeout_s=door.server.pooling.timeout_s,
             progress_token=params.progress_token(fields),
@@ -389,15 +410,21 @@ class Session:
             outlet.send(codec.encode(notification))
 
     def _later(
-        self, request: Request, outlet: Outlet, act: Callable[[], None], *, within_s: float
+        self,
+        request: Request,
+        outlet: Outlet,
+        act: Callable[[], None],
+        *,
+        within_s: float,
+        enough: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Acts once all lists are known, or cannot be waited for any longer."""
+        """Acts once all lists, or `enough` of them, are known, or cannot be waited for any longer."""
         scope = trio.CancelScope()
         self._pending[request.id] = (request.method, scope)
 
         async def wait_and_act() -> None:
             with scope, trio.move_on_after(within_s):
-                await self._house.listings.wait_complete()
+                await self._house.listings.wait_complete(enough=enough)
             del self._pending[request.id]
             self._house.request_ended()
             if scope.cancelled_caught:

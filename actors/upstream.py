@@ -11,9 +11,16 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 import trio
 
-from actors.call import Call
+from actors.call import Answer, Call
 from gateway import __version__, limits
-from gateway.errors import GatewayError, Gone, Overloaded, ProtocolFault, TooSlow
+from gateway.errors import (
+    GatewayError,
+    Gone,
+    InvalidParams,
+    Overloaded,
+    ProtocolFault,
+    TooSlow,
+)
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.ids import IdMap
 from gateway.jsonrpc.messages import Failure, Message, Notification, Request, Result
@@ -27,6 +34,8 @@ log = get_logger("upstream")
 
 CLIENT_INFO = codec.raw({"name": "mcpgw", "version": __version__})
 """How the gateway introduces itself to servers."""
+
+_OBJECT = ord("{")
 
 Opener = Callable[[], Awaitable[MessagePipe]]
 """Starts or connects a server. Raises what `Runtime.start` raises, or `Unavailable`."""
@@ -84,6 +93,13 @@ class Upstream:
                 self._take(await self.pipe.receive())
         except GatewayError as error:
             self.end(error)
+        except Exception as error:  # noqa: BLE001 -- what a server sends must never cost more than that server
+            log.crash("upstream_failed", error, server=self.server)
+            self.end(
+                ProtocolFault(
+                    f"the gateway failed on what server {self.server} sent; its log says how"
+                )
+            )
 
     async def wait_gone(self) -> None:
         """Returns once the server takes no more calls."""
@@ -154,6 +170,7 @@ class Upstream:
         call = Call(
             method,
             fields,
+            server=self.server,
             owner="",
             timeout_s=within_s,
             settled=settled,
@@ -256,7 +273,7 @@ class Upstream:
         match message:
             case Result():
                 if (call := self._inflight.pop(message.id)) is not None:
-                    call.settle(message.result)
+                    call.settle(self._checked(message.result))
                     self._listener.answered()
                 else:
                     log.debug("unknown_answer", server=self.server, id=message.id)
@@ -271,6 +288,14 @@ class Upstream:
                 self._answer(message)
             case Notification():
                 self._note(message)
+
+    def _checked(self, result: msgspec.Raw) -> Answer:
+        """The result; a failure where it is no object, which no result of MCP may be: strict clients break on it."""
+        if memoryview(result)[0] == _OBJECT:
+            return result
+        return failure_of(
+            ProtocolFault(f"server {self.server} answered with something else than an object")
+        )
 
     def _answer(self, request: Request) -> None:
         """Answers a request of the server. Sampling, elicitation and roots were not offered, so only ping is known."""
@@ -301,8 +326,8 @@ class Upstream:
         """Gives progress back its client's token; the call's deadline starts anew."""
         try:
             fields = params.fields(notification.params)
-            token = msgspec.json.decode(fields["progressToken"])
-        except (GatewayError, KeyError, msgspec.DecodeError):
+            token = params.reported_token(fields)
+        except InvalidParams:
             log.debug("bad_progress", server=self.server)
             return
         call = self._inflight.get(token)

@@ -92,8 +92,6 @@ EXIT_S: Final = 15.0
 """The longest that stopping all servers may take once nothing is in flight any more."""
 ENGINE_PROBE_S: Final = 5.0
 """How long `--starter` waits to learn whether an engine is there."""
-REAP_INTERVAL_S: Final = 60.0
-"""How often containers of killed gateways are looked for."""
 LAST_WRITES_S: Final = 0.2
 """Between the last answer of a drain and the cut of all connections."""
 STDIO_EXIT_S: Final = 1.2
@@ -203,6 +201,8 @@ TOKEN_BYTES: Final = 32
 
 LOG_VALUE_CHARS: Final = 4096
 """Longest value in one line of the log: a tail of stderr fits in part, a screenshot does not."""
+LOG_TRACE_CHARS: Final = 64 * 1024
+"""Longest traceback in the log: nested exception groups take some 10 KiB."""
 MIN_SECRET_CHARS: Final = 4
 """Shortest secret that is masked in logs: shorter ones occur in ordinary words."""
 

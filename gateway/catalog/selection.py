@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -10,7 +11,8 @@ from gateway.catalog.merge import find_entry, suggest
 from gateway.catalog.model import EntryFault, Origin, ServerEntry
 from gateway.catalog.settings import Registry, ToolLists, by_server
 
-EVERY = "*"
+EVERY: Final = "*"
+NOTHING_ENABLED: Final = "no server is enabled: run `mcpgw server enable NAME`, or say --servers NAME or --enable-all-servers"
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +60,8 @@ def select_servers(
                 faults.append(EntryFault(name, Origin("--servers"), reason))
             else:
                 notes.append(f"{name}: enabled, but {reason}")
+    if entries and not selection.servers and not selection.registry.servers:
+        notes.append(NOTHING_ENABLED)
     chosen = tuple(entry for name, entry in entries.items() if name in wanted)
     return Selected(chosen, tuple(faults), tuple(notes))
 

@@ -78,6 +78,16 @@ def progress_token(members: Mapping[str, msgspec.Raw]) -> Id | None:
     return _read(_decode_id, meta[_TOKEN], f"params.{_META}.{_TOKEN}", "a string or a number")
 
 
+def reported_token(members: Mapping[str, msgspec.Raw]) -> Id:
+    """The token that `notifications/progress` names.
+
+    Raises:
+        InvalidParams: the field is missing, or neither a string nor a number.
+    """
+    raw = _required(members, _TOKEN)
+    return _read(_decode_id, raw, f"params.{_TOKEN}", "a string or a number")
+
+
 def with_progress_token(members: Mapping[str, msgspec.Raw], token: Id | None) -> Fields:
     """The same fields with that token in `_meta`, or without one where it is None; `_meta` keeps all else.
 

@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import Any, Final, Literal
 
 from gateway.errors import OptionError
-from gateway.limits import LOG_VALUE_CHARS
+from gateway.limits import LOG_TRACE_CHARS, LOG_VALUE_CHARS
 from gateway.telemetry.redaction import redact, redact_values
 
 __all__ = ["Level", "Logger", "configure", "get_logger", "redact_values"]
@@ -176,17 +176,19 @@ def _value(value: object) -> bool | int | float | str | None:
 
 
 def _text(text: str) -> str:
-    """Masked first and cut then, so that no half of a secret is left."""
-    text = redact(text)
+    """Masked and cut."""
+    shown = redact(text, LOG_VALUE_CHARS)
     if len(text) <= LOG_VALUE_CHARS:
-        return text
-    return f"{text[:LOG_VALUE_CHARS]}… ({len(text) - LOG_VALUE_CHARS} more)"
+        return shown
+    return f"{shown}… ({len(text) - LOG_VALUE_CHARS} more)"
 
 
 def _traceback(record: logging.LogRecord) -> str:
     if not record.exc_info or record.exc_info[1] is None:
         return ""
-    return redact("".join(traceback.format_exception(record.exc_info[1])))
+    # An error may quote its input, which may be of any length.
+    trace = "".join(traceback.format_exception(record.exc_info[1]))
+    return redact(trace, LOG_TRACE_CHARS)
 
 
 def _escape(text: str) -> str:

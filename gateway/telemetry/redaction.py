@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from gateway.limits import MIN_SECRET_CHARS
@@ -25,15 +25,23 @@ class Redaction:
         forms = {form for value in values for form in _written_forms(value)}
         self._forms |= {form for form in forms if len(form) >= MIN_SECRET_CHARS}
 
-    def __call__(self, text: str) -> str:
-        """`text` with every occurrence masked; overlapping ones as one, so that no rest of the longer is left."""
-        spans = sorted(span for form in self._forms for span in _occurrences(form, text))
-        kept, position = "", 0
-        for start, end in spans:
-            if start >= position:
-                kept += text[position:start] + _MASK
-            position = max(position, end)
-        return kept + text[position:]
+    def __call__(self, text: str, max_chars: int | None = None) -> str:
+        """`text` with every occurrence masked; overlapping ones as one, so that no rest of the longer is left.
+
+        With `max_chars`, only what its first so many characters come to: they are cut after the masking, so that no half
+        of a secret is left, and what a stranger wrote behind them costs nothing.
+        """
+        end = len(text) if max_chars is None else min(len(text), max_chars)
+        longest = max(map(len, self._forms), default=0)
+        seen = text[: end + longest]
+        kept, position = [], 0
+        for start, stop in _merged(span for form in self._forms for span in _runs(form, seen)):
+            if start >= end:
+                break
+            kept += [text[position:start], _MASK]
+            position = stop
+        kept.append(text[position:end])
+        return "".join(kept)
 
 
 # The one exception to "no globals": logging itself is global, and a secret is one wherever it turns up.
@@ -60,9 +68,25 @@ def _written_forms(secret: str) -> set[str]:
     }
 
 
-def _occurrences(form: str, text: str) -> list[tuple[int, int]]:
-    found, start = [], text.find(form)
+def _runs(form: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where `form` stands in `text`; occurrences that overlap are one, for there may be as many as characters."""
+    start = text.find(form)
     while start >= 0:
-        found.append((start, start + len(form)))
-        start = text.find(form, start + 1)
-    return found
+        stop = start + len(form)
+        following = text.find(form, start + 1)
+        while 0 <= following < stop:
+            stop = following + len(form)
+            following = text.find(form, following + 1)
+        yield start, stop
+        start = following
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same stretches in their order, those that overlap as one."""
+    merged: list[tuple[int, int]] = []
+    for start, stop in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], stop))
+        else:
+            merged.append((start, stop))
+    return merged

@@ -17,6 +17,7 @@ from gateway.jsonrpc.codec import encode
 from gateway.jsonrpc.lines import LineSplitter
 from gateway.jsonrpc.messages import Message
 from gateway.ports import Link
+from gateway.telemetry.redaction import redact
 from gateway.upstreams.frames import Frames
 
 _POLL_S = 0.02
@@ -152,7 +153,8 @@ def _ending(server: str, link: Link) -> str:
     """The sentence on a server that has ended by itself: exit status and last words, as far as they are known."""
     status = link.exit_status()
     how = "closed its output" if status is None else f"exited with status {status}"
-    words = " ".join(link.stderr_tail().split())[-limits.LAST_WORDS_CHARS :]
+    # A server may well print what it was given: masked before it is cut, for clients read this.
+    words = " ".join(redact(link.stderr_tail()).split())[-limits.LAST_WORDS_CHARS :]
     return f"server {server!r} ({link.name}) {how}" + (
         f"; its last words: {words}" if words else ""
     )

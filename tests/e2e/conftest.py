@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import docker
 import pytest
 
 from gateway.runtimes.container_config import HOME_LABEL
+from gateway.runtimes.engine_endpoint import Endpoint
+from tests.e2e import docker_cli
 from tests.e2e.gateways import PYZ, SOURCE, TOP, Place
 from tests.images.real import SERVERS
 
@@ -49,6 +52,24 @@ def unpacked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         started = Place(tmp_path_factory.mktemp("first-start"), folder).run("version")
         assert started.returncode == 0, started.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def image(
+    engine: Endpoint, real_image: str, pyz: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The gateway's image, on a base that was made offline, under a name of this run's own."""
+    context = tmp_path_factory.mktemp("image")
+    shutil.copyfile(pyz, context / "mcpgw.pyz")
+    name = f"mcpgw-test/gateway:{uuid.uuid4().hex[:8]}"
+    dockerfile = str(TOP / "Dockerfile")
+    base = f"BASE={real_image}"
+    built = docker_cli.docker(
+        engine, "build", "--file", dockerfile, "--build-arg", base, "--tag", name, str(context)
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    yield name
+    docker_cli.docker(engine, "rmi", "--force", name)
 
 
 @pytest.fixture

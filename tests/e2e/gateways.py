@@ -236,6 +236,7 @@ class Pipe(Gateway):
             line = self._lines.get(timeout=max(deadline_s, _POLL_S))
         except queue.Empty:
             raise AssertionError(f"nothing came within {deadline_s:.0f} s:\n{self.log}") from None
+        assert line, f"the gateway has closed its output:\n{self.log}"
         message = json.loads(line)
         assert message["jsonrpc"] == "2.0", line
         return dict(message)
@@ -248,6 +249,7 @@ class Pipe(Gateway):
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self._lines.put(line)
+        self._lines.put(b"")
 
 
 class Network(Gateway):

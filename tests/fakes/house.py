@@ -124,6 +124,7 @@ class Answers:
         return Call(
             "tools/call",
             {"name": raw("echo")},
+            server="fake",
             owner=owner,
             timeout_s=timeout_s,
             settled=self._settled,

@@ -18,7 +18,7 @@ from actors.last_words import LastWords
 from actors.listings import Listings
 from actors.session import Session
 from actors.sessions import SessionRegistry
-from gateway.errors import Overloaded
+from gateway.errors import Overloaded, StartFailed
 from gateway.home import Home
 from gateway.jsonrpc import codec
 from gateway.options import NameMode
@@ -255,6 +255,20 @@ async def test_a_call_may_come_before_any_list(world: Callable[..., Awaitable[Wo
     assert stream.answer["result"]["content"]
 
 
+async def test_a_call_waits_for_its_own_server_only(
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
+) -> None:
+    """Another server that takes its time to be listed does not hold it up."""
+    house = await world()
+    slow = FakeBackend(lambda: FakeServer(tool("late")))
+    slow.gate = trio.Event()
+    house.serve("slow", slow)
+    house.serve("fast", FakeBackend())
+    stream = house.client().ask("tools/call", name="echo")
+    await trio.sleep(0.1)
+    assert stream.answer["result"]["content"]
+
+
 async def test_an_unknown_tool_is_named(world: Callable[..., Awaitable[World]]) -> None:
     """The error says which tool, with the code of the specification."""
     house = await world()
@@ -263,6 +277,24 @@ async def test_an_unknown_tool_is_named(world: Callable[..., Awaitable[World]]) 
     await wait_all_tasks_blocked()
     assert stream.answer["error"]["code"] == -32602
     assert "ehco" in stream.answer["error"]["message"]
+    assert "Not known" not in stream.answer["error"]["message"]
+
+
+async def test_an_unknown_tool_may_be_one_of_a_broken_server(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """The error says which servers could not be listed, and why."""
+    house = await world()
+
+    def fail() -> FakeServer:
+        raise StartFailed("no such command")
+
+    house.serve("broken", FakeBackend(fail))
+    stream = house.client().ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    message = stream.answer["error"]["message"]
+    assert message.startswith("No tool is named 'echo'")
+    assert message.endswith("broken (no such command)")
 
 
 async def test_wrong_params_and_unknown_methods_have_their_codes(
@@ -371,7 +403,7 @@ async def test_a_sessions_own_change_is_told_to_it_alone(
 
 
 async def test_a_closed_session_leaves_nothing(world: Callable[..., Awaitable[World]]) -> None:
-    """Its calls are withdrawn, its containers stopped, its streams ended, its id unknown."""
+    """Its calls are answered with an error, its containers stopped, its streams ended, its id unknown."""
     house = await world()
     backend = FakeBackend(lambda: FakeServer(held=frozenset({"tools/call"})))
     house.serve("one", backend)
@@ -381,7 +413,7 @@ async def test_a_closed_session_leaves_nothing(world: Callable[..., Awaitable[Wo
     client.session.close()
     client.session.close()
     await wait_all_tasks_blocked()
-    assert stream.answers == [None]
+    assert "session ended" in stream.answer["error"]["message"]
     assert client.standalone.answers == [None]
     assert backend.running == []
     assert house.registry.find(client.session.id, LOCAL) is None

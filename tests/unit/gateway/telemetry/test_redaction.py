@@ -65,3 +65,25 @@ def test_the_common_redaction_learns() -> None:
     """`redact_values` feeds what all formatters ask."""
     redact_values(["a-secret-of-this-test"])
     assert redact("is a-secret-of-this-test") == "is ***"
+
+
+@given(
+    st.text("ab", max_size=40),
+    st.lists(st.text("ab", min_size=4, max_size=6), max_size=3),
+    st.integers(0, 45),
+)
+def test_a_cut_shows_what_the_whole_text_would(text: str, secrets: list[str], cut: int) -> None:
+    """Masked and cut, a text is the beginning of the masked text; a secret at the cut is masked as a whole."""
+    mask = redaction(*secrets)
+    whole = mask(text)
+    assert whole.startswith(mask(text, cut))
+    assert mask(text, len(text)) == whole
+    assert not any(secret in mask(text, cut) for secret in secrets)
+
+
+def test_what_is_cut_off_costs_nothing() -> None:
+    """A stranger may write a secret, or its pieces, a million times over."""
+    made = redaction("aaaa")
+    looked_at = made("a" * 50_000_000, 100)
+    assert looked_at == "***"
+    assert made("abc" * 20_000_000, 6) == "abcabc"

@@ -1,0 +1,115 @@
+"""A live server that does not keep to the rules: it may harm its own calls, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from actors.upstream import Listener, Upstream
+from gateway.jsonrpc.messages import Failure, Id, Notification, Request, Result
+from tests.fakes.house import Answers
+from tests.fakes.server import FakeServer, raw
+
+ODD_TOKENS: list[Any] = [{}, [], [[]], {"a": []}, None, True, "1", 1e300, 10**40]
+
+
+class Tripping(Listener):
+    """Fails on whatever it is told: a bug of ours, met on a server's input."""
+
+    def notified(self, notification: Notification) -> None:
+        """Fails."""
+        raise ZeroDivisionError(notification.method)
+
+
+async def connected(
+    nursery: trio.Nursery, server: FakeServer, listener: Listener | None = None
+) -> Upstream:
+    """An upstream that is ready."""
+    upstream = Upstream(server, server="fake", listener=listener or Listener())
+    nursery.start_soon(upstream.run)
+    await upstream.initialize(within_s=1)
+    return upstream
+
+
+@pytest.mark.parametrize("token", ODD_TOKENS, ids=repr)
+async def test_an_odd_progress_token_belongs_to_no_call(
+    nursery: trio.Nursery, autojump_clock: MockClock, token: object
+) -> None:
+    """Progress for a token that nobody was given is dropped, whatever its type; the call goes on."""
+    server, answers = FakeServer(held=frozenset({"tools/call"})), Answers()
+    upstream = await connected(nursery, server)
+    call = answers.call(progress_token="mine")
+    upstream.start(call)
+    server.notify("notifications/progress", {"progressToken": token, "progress": 1})
+    server.answer(server.requests("tools/call")[0], {"content": [{"text": "done"}]})
+    await wait_all_tasks_blocked()
+    assert answers.text(call) == "done"
+    assert answers.relayed == []
+
+
+@pytest.mark.parametrize("result", [[1, 2], None, "text", 7, True], ids=repr)
+async def test_a_result_that_is_no_object_is_a_failure(
+    nursery: trio.Nursery, autojump_clock: MockClock, result: object
+) -> None:
+    """Strict clients break on such a result; they get an error that names the server instead."""
+    server, answers = FakeServer(held=frozenset({"tools/call"})), Answers()
+    upstream = await connected(nursery, server)
+    call = answers.call()
+    upstream.start(call)
+    server.answer(server.requests("tools/call")[0], result)
+    await wait_all_tasks_blocked()
+    answer = answers.ended[call]
+    assert isinstance(answer, Failure)
+    assert "fake" in answer.message
+
+
+async def test_only_the_first_answer_counts(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Second answers, and answers to what was never asked, are dropped."""
+    server, answers = FakeServer(held=frozenset({"tools/call"})), Answers()
+    upstream = await connected(nursery, server)
+    first, second = answers.call(), answers.call()
+    upstream.start(first)
+    upstream.start(second)
+    one, two = server.requests("tools/call")
+    server.answer(one, {"content": [{"text": "first"}]})
+    server.answer(one, {"content": [{"text": "again"}]})
+    for stray in (0, -1, 99, "2", 2.5):
+        server.answer(msgspec.structs.replace(one, id=stray), {})
+    server.answer(two, {"content": [{"text": "second"}]})
+    await wait_all_tasks_blocked()
+    assert [answers.text(call) for call in (first, second)] == ["first", "second"]
+
+
+async def test_a_bug_of_ours_costs_only_the_server_that_met_it(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The upstream ends with an error and its calls fail; nothing leaves `run`, where it would end the gateway."""
+    server, answers = FakeServer(held=frozenset({"tools/call"})), Answers()
+    upstream = await connected(nursery, server, Tripping())
+    call = answers.call()
+    upstream.start(call)
+    server.notify("notifications/resources/updated")
+    await wait_all_tasks_blocked()
+    assert upstream.ended is not None
+    assert "the gateway failed on what server fake sent" in answers.text(call)
+
+
+async def test_requests_of_the_server_are_answered(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """`ping` with a result, everything else with -32601, under the id as it came."""
+    server = FakeServer()
+    await connected(nursery, server)
+    asked: list[tuple[Id, str]] = [(1, "ping"), ("1", "sampling/createMessage"), (1.5, "x" * 9000)]
+    for identity, method in asked:
+        server.ask(Request(identity, method))
+    await wait_all_tasks_blocked()
+    answers = [one for one in server.seen if isinstance(one, Result | Failure)]
+    assert [one.id for one in answers] == [1, "1", 1.5]
+    assert answers[0] == Result(1, raw({}))
