@@ -37,10 +37,9 @@ class ClientView:
         self._shown: dict[Kind, str] = {}
         """Fingerprints of the lists as the client was last shown, or told to have changed."""
 
-    @property
-    def complete(self) -> bool:
-        """Whether all lists are known, or known not to be had for now."""
-        return self._listings.complete()
+    def complete(self, patience_s: float) -> bool:
+        """Whether all lists are known, or known not to be had for now, or late by more than that."""
+        return self._listings.complete(patience_s)
 
     @property
     def directory(self) -> Directory:
@@ -86,9 +85,10 @@ class ClientView:
 
     def override(self, server: str, lists: ServerLists | None) -> bool:
         """Takes a server's lists as this client's own container has them; None: as everybody's. Whether that is new."""
+        if self._overrides.get(server) == lists:
+            return False
         if lists is None:
-            if self._overrides.pop(server, None) is None:
-                return False
+            del self._overrides[server]
         else:
             self._overrides[server] = lists
         self._own = None

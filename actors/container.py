@@ -14,6 +14,7 @@ from actors.assignment import Slot
 from actors.call import Call
 from actors.server_request import ServerRequest
 from actors.upstream import Listener, Opener, Upstream
+from gateway import limits
 from gateway.catalog.model import ContainerLaunch, EnabledServer, ProcessLaunch
 from gateway.errors import GatewayError, Gone
 from gateway.jsonrpc.messages import Notification
@@ -235,9 +236,17 @@ class Container(Listener):
         scope.cancel()
 
     async def _keep_listing(self, upstream: Upstream) -> None:
-        """Reads the lists whenever asked; requests that come meanwhile are one."""
+        """Reads the lists whenever asked; requests that come meanwhile are one.
+
+        A server that keeps announcing changes is read ever more seldom: each change costs every client.
+        """
+        pause_s = limits.RELIST_PAUSE_S
         while True:
-            await self._relist.wait()
+            with trio.move_on_after(limits.RELIST_PAUSE_CAP_S) as quiet:
+                await self._relist.wait()
+            if quiet.cancelled_caught:
+                pause_s = limits.RELIST_PAUSE_S
+                await self._relist.wait()
             self._relist = trio.Event()
             announced, self._announced = self._announced, False
             try:
@@ -248,6 +257,9 @@ class Container(Listener):
                 self.has_listed = True
                 self._keeper.listed(self, lists, announced=announced)
             self.listing = False
+            if announced:
+                await trio.sleep(pause_s)
+                pause_s = min(2 * pause_s, limits.RELIST_PAUSE_CAP_S)
 
     # --- what the upstream tells -------------------------------------------------------------------------------
 

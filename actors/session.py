@@ -23,6 +23,7 @@ from actors.server_request import ServerRequest
 from gateway import __version__, limits
 from gateway.catalog.model import EnabledServer
 from gateway.errors import (
+    ActorGone,
     GatewayError,
     InvalidParams,
     Malformed,
@@ -42,6 +43,9 @@ from gateway.telemetry.log import get_logger
 log = get_logger("session")
 
 SERVER_INFO: Final = codec.raw({"name": "mcpgw", "title": "MCP gateway", "version": __version__})
+
+_SHOWN_CHARS: Final = 100
+"""Of what a client sent, in a message."""
 
 LIST_METHODS: Final[Mapping[str, Kind]] = {row.method: kind for kind, row in KINDS.items()}
 
@@ -176,6 +180,9 @@ class Session:
         """Takes one message. Returns at once; an answer, if one is due, arrives at `outlet` exactly once."""
         self.last_active = trio.current_time()
         match message:
+            case Request() if self.is_closed:
+                # A container for it would never be given up: whoever is gone does not leave again.
+                self._refuse(message.id, outlet, ActorGone("this session has ended"))
             case Request():
                 try:
                     self._request(message, outlet)
@@ -227,7 +234,7 @@ class Session:
         """
         method = request.method
         if request.id in self._calls or request.id in self._pending:
-            raise Malformed(f"request id {request.id!r} is in use by an earlier request")
+            raise Malformed(f"request id {_shown(request.id)} is in use by an earlier request")
         if len(self._calls) + len(self._pending) >= limits.MAX_INFLIGHT_PER_SESSION:
             raise Overloaded(
                 f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
@@ -237,7 +244,7 @@ class Session:
         elif method == "initialize":
             self._initialize(request, outlet)
         elif self.protocol_version is None:
-            raise Malformed(f"{method} came before initialize; send initialize first")
+            raise Malformed(f"{_shown(method)} came before initialize; send initialize first")
         elif method in TARGETS:
             fields = params.fields(request.params)
             key = TARGETS[method]
@@ -249,7 +256,7 @@ class Session:
         elif method == "logging/setLevel":
             self._set_level(request, outlet)
         else:
-            raise UnknownMethod(f"method {method} is not served")
+            raise UnknownMethod(f"method {_shown(method)} is not served")
 
     def _initialize(self, request: Request, outlet: Outlet) -> None:
         """Does the handshake.
@@ -283,7 +290,7 @@ class Session:
         level = params.text(params.fields(request.params), "level")
         if level not in LOG_LEVELS:
             raise InvalidParams(
-                f"log level {level!r} is unknown; use one of {', '.join(LOG_LEVELS)}"
+                f"log level {_shown(level)} is unknown; use one of {', '.join(LOG_LEVELS)}"
             )
         self._profile = structs.replace(self._profile, log_level=level)
         for door in self._house.doors().values():
@@ -292,7 +299,7 @@ class Session:
 
     def _list(self, request: Request, outlet: Outlet) -> None:
         """Answers one page of a list, at once where all lists are known."""
-        if self._view.complete:
+        if self._view.complete(limits.UNCACHED_LIST_WAIT_S):
             self._reply(request.id, outlet, self._page(request))
         else:
             self._later(
@@ -316,7 +323,7 @@ class Session:
         try:
             route = self._view.route(target.kind, target.name)
         except UnknownTarget:
-            if self._view.complete:
+            if self._view.complete(limits.CALL_TIMEOUT_S):
                 raise
             self._later(
                 request,
@@ -421,7 +428,7 @@ class Session:
 
         async def wait_and_act() -> None:
             with scope, trio.move_on_after(within_s):
-                await self._house.listings.wait_complete(enough=enough)
+                await self._house.listings.wait_complete(within_s, enough=enough)
             del self._pending[request.id]
             self._house.request_ended()
             if scope.cancelled_caught:
@@ -540,5 +547,13 @@ def _completion_target(request: Request) -> _Target:
     kind = params.text(reference, "type")
     key = _REFS.get(kind)
     if key is None:
-        raise InvalidParams(f"params.ref.type must be one of {', '.join(_REFS)}, not {kind!r}")
+        raise InvalidParams(
+            f"params.ref.type must be one of {', '.join(_REFS)}, not {_shown(kind)}"
+        )
     return _Target(fields, kind, key, params.text(reference, key))
+
+
+def _shown(value: Id) -> str:
+    """What a client sent, in a message: it may be of any length."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"

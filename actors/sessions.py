@@ -69,14 +69,14 @@ class SessionRegistry(Reports):
     # --- the transports' side ----------------------------------------------------------------------------------
 
     def open(self, principal: Principal, *, transport: str) -> Session:
-        """Opens a session.
+        """Opens a session; where there are too many, the one that was left longest ago gives way.
 
         Raises:
-            Overloaded: too many are open, or the gateway drains.
+            Overloaded: too many are in use, or the gateway drains.
         """
         if self.draining:
             raise Overloaded("the gateway is shutting down; connect again later")
-        if len(self._sessions) >= limits.MAX_SESSIONS:
+        if len(self._sessions) >= limits.MAX_SESSIONS and not self._make_room():
             raise Overloaded(f"{limits.MAX_SESSIONS} sessions are open; try again later")
         session_id = secrets.token_urlsafe(_SESSION_ID_BYTES)
         session = Session(session_id, principal, transport=transport, house=self)
@@ -194,6 +194,19 @@ class SessionRegistry(Reports):
         """Ends every session; what they wait for is cancelled."""
         for session in list(self._sessions.values()):
             session.close()
+
+    def _make_room(self) -> bool:
+        """Closes the idle session whose last sign of life is the oldest; False where all are in use.
+
+        Many clients open a session for each call and never end one. Who comes back to a closed one opens another.
+        """
+        before = trio.current_time() - limits.SESSION_SPARED_S
+        idle = (one for one in self._sessions.values() if one.is_idle and one.last_active < before)
+        oldest = min(idle, key=lambda session: session.last_active, default=None)
+        if oldest is None:
+            return False
+        oldest.close()
+        return True
 
     def _expire(self, before: float) -> None:
         """Closes the idle sessions whose last sign of life is older than `before`."""

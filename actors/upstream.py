@@ -6,7 +6,7 @@ calls: one task (the reader) serves all of them.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -260,10 +260,14 @@ class Upstream:
         hello = self.hello
         if hello is None:
             raise ProtocolFault(f"server {self.server} was asked for lists before its handshake")
-        lists = {
-            kind: await self._fetch_list(kind)
-            for kind in capabilities.listed_kinds(hello.capabilities)
-        }
+        lists: dict[Kind, tuple[Item, ...]] = {}
+        with trio.move_on_after(limits.LISTS_TIMEOUT_S) as patience:
+            for kind in capabilities.listed_kinds(hello.capabilities):
+                lists[kind] = await self._fetch_list(kind)
+        if patience.cancelled_caught:
+            raise TooSlow(
+                f"server {self.server} did not show all of its lists within {limits.LISTS_TIMEOUT_S:g} s"
+            )
         return ServerLists(
             tools=lists.get("tools", ()),
             prompts=lists.get("prompts", ()),
@@ -276,27 +280,48 @@ class Upstream:
         )
 
     async def _fetch_list(self, kind: Kind) -> tuple[Item, ...]:
-        """One list, following its cursors. A server without templates may refuse that method: an empty list."""
+        """One list, following its cursors as far as the bounds allow; what is beyond them is left out, and logged.
+
+        A server without templates may refuse that method: an empty list.
+        """
         items: list[Item] = []
-        fields: dict[str, msgspec.Raw] = {}
-        seen: set[str] = set()
+        complaints: list[str] = []
+        size = 0
+        cursor = ""
+        seen = {cursor}
         for _ in range(limits.MAX_LIST_PAGES):
             try:
-                result = await self.ask(KINDS[kind].method, fields, within_s=limits.LIST_TIMEOUT_S)
+                result = await self._fetch_page(kind, cursor)
             except ProtocolFault:
                 if kind == "tools" or self.ended is not None:
                     raise
                 log.debug("list_refused", server=self.server, kind=kind)
                 break
             page = listing.parse_page(kind, result)
-            for reason in page.skipped:
-                log.warning("list_item_skipped", server=self.server, kind=kind, reason=reason)
-            items.extend(page.items)
-            if page.next_cursor is None or page.next_cursor in seen:
+            complaints += page.skipped
+            items += page.items
+            size += len(memoryview(result))
+            cursor = page.next_cursor or ""
+            if cursor in seen:
                 break
-            seen.add(page.next_cursor)
-            fields = {"cursor": codec.raw(page.next_cursor)}
-        return tuple(items)
+            if len(items) > limits.MAX_LIST_ITEMS or size > limits.MAX_LIST_BYTES:
+                complaints.append("it is too long, the rest is left out")
+                break
+            seen.add(cursor)
+        self._complain(kind, complaints)
+        return tuple(items[: limits.MAX_LIST_ITEMS])
+
+    async def _fetch_page(self, kind: Kind, cursor: str) -> msgspec.Raw:
+        """One page of a list; the first where the cursor is ""."""
+        fields = {"cursor": codec.raw(cursor)} if cursor else {}
+        return await self.ask(KINDS[kind].method, fields, within_s=limits.LIST_TIMEOUT_S)
+
+    def _complain(self, kind: Kind, complaints: Sequence[str]) -> None:
+        """Logs what is wrong with a list: the first faults by themselves, for there may be thousands."""
+        for reason in complaints[: limits.MAX_LIST_COMPLAINTS]:
+            log.warning("list_item_skipped", server=self.server, kind=kind, reason=reason)
+        if more := len(complaints[limits.MAX_LIST_COMPLAINTS :]):
+            log.warning("list_items_skipped", server=self.server, kind=kind, more=more)
 
     # --- what the server sends ---------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from actors.last_words import LastWords
 from actors.listings import Listings
 from actors.session import Session
 from actors.sessions import SessionRegistry
+from gateway import limits
 from gateway.errors import Overloaded, StartFailed
 from gateway.home import Home
 from gateway.jsonrpc import codec
-from gateway.jsonrpc.messages import Failure, Request, Result
+from gateway.jsonrpc.messages import Failure, Message, Request, Result
 from gateway.options import NameMode
 from gateway.ports import ANYONE, LOCAL
 from tests.fakes.house import FakeBackend, enabled
@@ -171,7 +173,7 @@ async def test_requests_before_initialize_are_refused(
 
 
 async def test_an_unknown_list_is_waited_for_and_cached(
-    world: Callable[..., Awaitable[World]],
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:
     """The first list starts the server once; the next client's is answered without it."""
     house = await world()
@@ -634,3 +636,106 @@ async def test_repr_shows_no_whole_id(world: Callable[..., Awaitable[World]]) ->
     client = (await world()).client()
     assert client.session.id not in repr(client.session)
     assert "tester" in repr(client.session)
+
+
+async def test_an_ended_session_starts_nothing(world: Callable[..., Awaitable[World]]) -> None:
+    """A request that was under way when its session ended is refused; no container is started for nobody."""
+    house = await world()
+    backend = FakeBackend()
+    house.serve("one", backend)
+    client = house.client()
+    client.session.close()
+    assert "ended" in client.ask("tools/call", name="echo").answer["error"]["message"]
+    await wait_all_tasks_blocked()
+    assert backend.opened == []
+
+
+async def test_requests_that_wait_for_lists_are_bounded(
+    world: Callable[..., Awaitable[World]],
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each is a task, so that there must not be any number of them."""
+    monkeypatch.setattr(limits, "MAX_INFLIGHT_PER_SESSION", 3)
+    house = await world()
+    house.serve("one", FakeBackend(lambda: FakeServer(held=frozenset({"initialize"}))))
+    client = house.client()
+    waiting = [client.ask("tools/list") for _ in range(3)]
+    assert client.ask("tools/list").answer["error"]["code"] == -32000
+    assert client.ask("tools/call", name="x").answer["error"]["code"] == -32000
+    await trio.sleep(limits.UNCACHED_LIST_WAIT_S + 1)
+    assert [stream.answer["result"]["tools"] for stream in waiting] == [[], [], []]
+    assert "result" in client.ask("ping").answer
+
+
+async def test_a_slow_server_costs_its_wait_once(
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
+) -> None:
+    """After it was waited for, lists are answered without it while it takes its time."""
+    house = await world()
+    house.serve("slow", FakeBackend(lambda: FakeServer(held=frozenset({"initialize"}))))
+    house.serve("fast", FakeBackend(lambda: FakeServer(tool("quick"))))
+    client = house.client()
+    client.ask("tools/list")
+    await trio.sleep(limits.UNCACHED_LIST_WAIT_S + 1)
+    again = client.ask("tools/list").answer["result"]["tools"]
+    assert [item["name"] for item in again] == ["quick"]
+
+
+async def test_the_longest_left_session_gives_way(
+    world: Callable[..., Awaitable[World]],
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Clients that never end their sessions must not lock out the others; those in use stay."""
+    monkeypatch.setattr(limits, "MAX_SESSIONS", 2)
+    house = await world()
+    left = house.registry.open(ANYONE, transport="test")
+    listening = house.registry.open(ANYONE, transport="test")
+    listening.attach(Stream())
+    with pytest.raises(Overloaded):
+        house.registry.open(ANYONE, transport="test")
+    await trio.sleep(limits.SESSION_SPARED_S + 1)
+    house.registry.open(ANYONE, transport="test")
+    assert left.is_closed
+    assert not listening.is_closed
+
+
+async def test_a_server_that_keeps_announcing_changes_is_read_ever_more_seldom(
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
+) -> None:
+    """Each reading that shows something new costs every client: a storm of them is none."""
+    house = await world()
+    server = FakeServer(tool("first"))
+    serial = count()
+
+    def changing(request: Request) -> Message:
+        server.notify("notifications/tools/list_changed")
+        return Result(request.id, raw({"tools": [tool(f"t{next(serial)}")]}))
+
+    server.scripts["tools/list"] = changing
+    house.serve("one", FakeBackend(lambda: server), isolation="shared")
+    client = house.client()
+    client.ask("tools/list")
+    await trio.sleep(1)
+    client.ask("tools/call", name="t0")
+    await trio.sleep(50)
+    assert 2 < len(server.requests("tools/list")) < 12
+    assert len(client.standalone.messages) < 12
+
+
+async def test_an_announced_change_that_is_none_is_no_news(
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
+) -> None:
+    """Clients hear of changes that they can see."""
+    house = await world()
+    server = FakeServer(tool("same"))
+    house.serve("one", FakeBackend(lambda: server))
+    client = house.client()
+    client.ask("tools/list")
+    await trio.sleep(1)
+    client.ask("tools/call", name="same")
+    for _ in range(100):
+        server.notify("notifications/tools/list_changed")
+    await trio.sleep(20)
+    assert client.standalone.messages == []
