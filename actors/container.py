@@ -12,6 +12,7 @@ import trio
 
 from actors.assignment import Slot
 from actors.call import Call
+from actors.list_reading import read_lists
 from actors.server_request import ServerRequest
 from actors.upstream import Listener, Opener, Upstream
 from gateway import limits
@@ -250,7 +251,7 @@ class Container(Listener):
             self._relist = trio.Event()
             announced, self._announced = self._announced, False
             try:
-                lists = await upstream.fetch_lists()
+                lists = await read_lists(upstream)
             except GatewayError as error:
                 self._keeper.list_failed(self, error)
             else:

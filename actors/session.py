@@ -6,9 +6,9 @@ once; only what waits for unknown lists becomes a task.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 import trio
@@ -18,7 +18,7 @@ from actors.assignment import EVERYBODY
 from actors.back_channel import BackChannel
 from actors.call import Answer, Call
 from actors.client_view import ClientView
-from actors.listings import Listings
+from actors.house import House
 from actors.server_request import ServerRequest
 from gateway import __version__, limits
 from gateway.catalog.model import EnabledServer
@@ -36,7 +36,9 @@ from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
 from gateway.mcp import handshake, params, versions
 from gateway.mcp.listing import KINDS, Kind, ServerLists
-from gateway.mcp.profile import NEUTRAL, ClientProfile, profile_of
+from gateway.mcp.log_levels import LOG_LEVELS, is_wanted
+from gateway.mcp.profile import NEUTRAL, profile_of
+from gateway.mcp.targets import TARGETS, Target, read_target
 from gateway.ports import Outlet, Principal, Route
 from gateway.telemetry.log import get_logger
 
@@ -48,84 +50,6 @@ _SHOWN_CHARS: Final = 100
 """Of what a client sent, in a message."""
 
 LIST_METHODS: Final[Mapping[str, Kind]] = {row.method: kind for kind, row in KINDS.items()}
-
-TARGETS: Final[Mapping[str, str]] = {
-    "tools/call": "name",
-    "prompts/get": "name",
-    "resources/read": "uri",
-    "resources/subscribe": "uri",
-    "resources/unsubscribe": "uri",
-}
-"""Methods that are routed to a server, with the member of their params that says which."""
-
-_REFS: Final[Mapping[str, str]] = {"ref/prompt": "name", "ref/resource": "uri"}
-"""The kinds of reference in `completion/complete`, with the member that names its target."""
-
-LOG_LEVELS: Final = (
-    "debug",
-    "info",
-    "notice",
-    "warning",
-    "error",
-    "critical",
-    "alert",
-    "emergency",
-)
-"""Source: MCP 2025-11-25, server/utilities/logging, "Log Levels"."""
-
-
-class Door(Protocol):
-    """A server that takes calls: a pool, or the tools of a `poci` entry."""
-
-    @property
-    def server(self) -> EnabledServer:
-        """What is behind it."""
-
-    def submit(self, call: Call) -> None:
-        """Takes a call; it settles later."""
-
-    def release(self, owner: str) -> None:
-        """The owner left."""
-
-    def expect(self, profile: ClientProfile) -> None:
-        """A client with this profile has come: what is started ahead of its calls should suit it."""
-
-    def inform(self, owner: str, notification: Notification) -> None:
-        """Passes a client's notification on to its running server, if there is one."""
-
-    def set_log_level(self, owner: str, level: str) -> None:
-        """Tells the owner's running server how much its client wants to hear."""
-
-
-class House(Protocol):
-    """What a session needs of its surroundings."""
-
-    @property
-    def listings(self) -> Listings:
-        """What all servers offer."""
-
-    @property
-    def log_calls(self) -> bool:
-        """Whether each call is logged."""
-
-    @property
-    def draining(self) -> bool:
-        """Whether no new work is accepted."""
-
-    def door(self, server: str) -> Door | None:
-        """The server of that name."""
-
-    def doors(self) -> Mapping[str, Door]:
-        """All servers."""
-
-    def spawn(self, task: Callable[[], Awaitable[None]]) -> None:
-        """Runs a task beside all others; its failure is logged and costs nobody else."""
-
-    def request_ended(self) -> None:
-        """A request that took time has its answer, or will get none."""
-
-    def closed(self, session: Session) -> None:
-        """A session has ended."""
 
 
 class Session:
@@ -222,7 +146,7 @@ class Session:
         for outlet in self._outlets:
             outlet.finish(None)
         self._outlets.clear()
-        self._house.closed(self)
+        self._house.closed(self.id)
 
     # --- requests ----------------------------------------------------------------------------------------------
 
@@ -246,11 +170,7 @@ class Session:
         elif self.protocol_version is None:
             raise Malformed(f"{_shown(method)} came before initialize; send initialize first")
         elif method in TARGETS:
-            fields = params.fields(request.params)
-            key = TARGETS[method]
-            self._call(request, outlet, _Target(fields, method, key, params.text(fields, key)))
-        elif method == "completion/complete":
-            self._call(request, outlet, _completion_target(request))
+            self._call(request, outlet, read_target(method, params.fields(request.params)))
         elif method in LIST_METHODS:
             self._list(request, outlet)
         elif method == "logging/setLevel":
@@ -316,7 +236,7 @@ class Session:
         cursor = params.text(fields, "cursor") if "cursor" in fields else None
         return self._view.page(kind, cursor)
 
-    def _call(self, request: Request, outlet: Outlet, target: _Target) -> None:
+    def _call(self, request: Request, outlet: Outlet, target: Target) -> None:
         """Routes a call; waits for unknown lists only where the name is not known yet."""
         if self._house.draining:
             raise Overloaded("the gateway is shutting down; connect again later")
@@ -337,7 +257,7 @@ class Session:
         else:
             self._send(request, outlet, target, route)
 
-    def _send(self, request: Request, outlet: Outlet, target: _Target, route: Route) -> None:
+    def _send(self, request: Request, outlet: Outlet, target: Target, route: Route) -> None:
         """Hands a call to its server."""
         door = self._house.door(route.server)
         if door is None:
@@ -410,7 +330,7 @@ class Session:
 
     def _relayed(self, outlet: Outlet, _call: Call, message: Message) -> None:
         """Passes a message that belongs to a call on to the stream of its request."""
-        if self._wants(message):
+        if is_wanted(message, self._profile.log_level):
             outlet.send(codec.encode(message))
 
     def _later(
@@ -487,7 +407,7 @@ class Session:
 
     def notified(self, notification: Notification) -> None:
         """Passes on a server's notification that belongs to no request."""
-        if self._wants(notification):
+        if is_wanted(notification, self._profile.log_level):
             self._tell(notification)
 
     def subscribes(self, server: str, uri: str) -> bool:
@@ -504,53 +424,6 @@ class Session:
             return False
         self._outlets[-1].send(codec.encode(message))
         return True
-
-    def _wants(self, message: Message) -> bool:
-        """Whether the client wants a message: log lines only as severe as it asked for."""
-        if not isinstance(message, Notification) or message.method != "notifications/message":
-            return True
-        if not self._profile.log_level:
-            return True
-        try:
-            level = params.text(params.fields(message.params), "level")
-            return LOG_LEVELS.index(level) >= LOG_LEVELS.index(self._profile.log_level)
-        except (GatewayError, ValueError):
-            return True
-
-
-class _Target(msgspec.Struct, frozen=True):
-    """What a routed request names: its params, what kind of name, the member that holds it, and the name."""
-
-    fields: dict[str, msgspec.Raw]
-    kind: str
-    key: str
-    name: str
-
-    def renamed(self, name: str) -> dict[str, msgspec.Raw]:
-        """The params with the server's own name."""
-        if self.kind not in _REFS:
-            return params.with_text(self.fields, self.key, name)
-        reference = params.with_text(params.fields(self.fields["ref"]), self.key, name)
-        return {**self.fields, "ref": params.pack(reference)}
-
-
-def _completion_target(request: Request) -> _Target:
-    """What `completion/complete` completes: an argument of a prompt, or of a resource template.
-
-    Source: MCP 2025-11-25, server/utilities/completion, "Reference Types".
-
-    Raises:
-        InvalidParams: the reference is missing, or of a kind that does not exist.
-    """
-    fields = params.fields(request.params)
-    reference = params.fields(fields.get("ref"))
-    kind = params.text(reference, "type")
-    key = _REFS.get(kind)
-    if key is None:
-        raise InvalidParams(
-            f"params.ref.type must be one of {', '.join(_REFS)}, not {_shown(kind)}"
-        )
-    return _Target(fields, kind, key, params.text(reference, key))
 
 
 def _shown(value: Id) -> str:

@@ -12,11 +12,12 @@ from collections.abc import Awaitable, Callable, Mapping
 import trio
 
 from actors.container_pool import Reports
+from actors.house import Door
 from actors.kit.guard import guard
 from actors.last_words import LastWords
 from actors.listings import Listings
 from actors.server_request import ServerRequest
-from actors.session import Door, Session
+from actors.session import Session
 from gateway import limits
 from gateway.errors import GatewayError, InvalidParams, Overloaded
 from gateway.jsonrpc.messages import Notification
@@ -117,10 +118,11 @@ class SessionRegistry(Reports):
         while any(session.is_busy for session in self._sessions.values()):
             await self._ended.wait()
 
-    def closed(self, session: Session) -> None:
+    def closed(self, session_id: str) -> None:
         """A session has ended."""
-        self._sessions.pop(session.id, None)
-        log.info("client_disconnected", client=session.client_name, transport=session.transport)
+        session = self._sessions.pop(session_id, None)
+        if session is not None:
+            log.info("client_disconnected", client=session.client_name, transport=session.transport)
         self.request_ended()
 
     # --- the pools' side ---------------------------------------------------------------------------------------
