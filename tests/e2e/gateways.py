@@ -118,6 +118,14 @@ class Pipe(Gateway):
             assert "method" in message, f"an answer to nobody: {message}"
             self.notifications.append(message)
 
+    def answers(self, count: int, deadline_s: float = ANSWER_S) -> list[dict[str, Any]]:
+        """The next answers, in whichever order they come; notifications before them are kept."""
+        found: list[dict[str, Any]] = []
+        while len(found) < count:
+            message = self.receive(deadline_s)
+            (self.notifications if "method" in message else found).append(message)
+        return found
+
     def receive(self, deadline_s: float = ANSWER_S) -> dict[str, Any]:
         """The next message. A line on stdout that is no JSON-RPC message fails the test."""
         try:
@@ -128,6 +136,12 @@ class Pipe(Gateway):
         message = json.loads(line)
         assert message["jsonrpc"] == "2.0", line
         return dict(message)
+
+    def owes_nothing(self) -> bool:
+        """Whether no answer is left over: each request has had its one."""
+        while self.has_more():
+            self.notifications.append(self.receive())
+        return all("method" in message for message in self.notifications)
 
     def has_more(self) -> bool:
         """Whether a message has come that nobody has taken."""

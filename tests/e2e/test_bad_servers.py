@@ -119,7 +119,7 @@ def test_a_death_takes_all_calls_of_its_container(place: Place, echo: Entry) -> 
             for _ in range(5)
         ]
         ids.append(client.ask("tools/call", {"name": "crash", "arguments": {"status": 1}}))
-        answers = [client.receive(10) for _ in ids]
+        answers = client.answers(len(ids), 10)
         assert sorted(answer["id"] for answer in answers) == ids
         assert all("status 1" in answer["error"]["message"] for answer in answers)
 
@@ -150,7 +150,7 @@ def test_a_cancelled_call_is_not_answered(place: Place, echo: Entry) -> None:
         params = {"requestId": given_up, "reason": "changed my mind"}
         client.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
         assert client.call("sleep", ms=600) == "slept"
-        assert not client.has_more()
+        assert client.owes_nothing()
 
 
 def test_a_missing_image_is_named(place: Place, echo: Entry) -> None:
