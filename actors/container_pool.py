@@ -311,6 +311,8 @@ class ContainerPool:
 
     def listed(self, container: Container, lists: ServerLists, *, announced: bool) -> None:
         """Lists were read: everybody's, unless a container announced a change that only its owner can see."""
+        if self._is_outdated(container):
+            return
         self._lists_wanted = False
         private = self.server.pooling.isolation in {"session", "call"}
         if announced and private and container.owner is not None:
@@ -323,6 +325,8 @@ class ContainerPool:
         """Lists could not be read."""
         log.warning("list_failed", server=self.server.name, reason=str(error))
         container.has_listed = True
+        if self._is_outdated(container):
+            return
         if self._lists_wanted:
             self._lists_wanted = False
             self._reports.unlisted(self.server.name, error)
@@ -495,6 +499,10 @@ class ContainerPool:
         if not self._looking:
             self._looking = True
             self._mailbox.address.tell("look")
+
+    def _is_outdated(self, container: Container) -> bool:
+        """Whether it runs an earlier launch, whose lists say nothing of the present one."""
+        return container.server.list_key != self.server.list_key
 
     def _wake_idle_waiters(self) -> None:
         """Has those who wait for the pool to be idle look again, after the present step."""

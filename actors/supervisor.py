@@ -209,7 +209,7 @@ class Gateway:
             self.doors[name].tune(snapshot.servers[name])
         for name in change.added:
             self._add(snapshot.servers[name])
-        self.listings.apply(snapshot.servers, self.doors)
+        self.listings.apply(snapshot.servers, self.doors, watched=len(self.sessions) > 0)
 
     def _add(self, server: EnabledServer) -> None:
         """Takes in a server."""

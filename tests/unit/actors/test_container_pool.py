@@ -405,6 +405,23 @@ async def test_replace_drains_the_old_spec(
     assert backend.running == []
 
 
+async def test_lists_of_an_earlier_spec_are_nobodys(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """A container that only finishes its calls must not say what its successor offers."""
+    backend, answers, notes = FakeBackend(held_server), Answers(), Notes()
+    pool = make_pool(nursery, backend, enabled(isolation="shared"), notes=notes)
+    pool.submit(answers.call())
+    await wait_all_tasks_blocked()
+    old = backend.opened[0]
+    pool.replace(enabled(isolation="shared", spec_hash="spec-2"), FakeBackend().open)
+    old.tools.append(tool("old"))
+    old.notify("notifications/tools/list_changed")
+    await wait_all_tasks_blocked()
+    assert old.requests("tools/list")
+    assert notes.lists == {}
+
+
 async def test_a_cancelled_pool_leaves_nothing(autojump_clock: MockClock) -> None:
     """Containers are closed, calls in flight and in the queue are failed."""
     backend, answers = FakeBackend(held_server), Answers()
