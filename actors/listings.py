@@ -6,6 +6,7 @@ changed, and each session compares with what its client has seen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -56,6 +57,8 @@ class Listings:
         """Servers whose lists are on their way, and since when."""
         self._complete = trio.Event()
         self._dirty = trio.Event()
+        self._settled_by = -math.inf
+        """Until when news of a changed configuration wait for lists that are on their way."""
         self._unsaved: set[str] = set()
         self._to_save = trio.Event()
         self._directory: Directory | None = None
@@ -145,8 +148,18 @@ class Listings:
 
     # --- life --------------------------------------------------------------------------------------------------
 
-    def apply(self, servers: Mapping[str, EnabledServer], listers: Mapping[str, Lister]) -> None:
-        """Takes over a new set of servers: cached lists are read, those of changed servers forgotten."""
+    def apply(
+        self,
+        servers: Mapping[str, EnabledServer],
+        listers: Mapping[str, Lister],
+        *,
+        watched: bool = False,
+    ) -> None:
+        """Takes over a new set of servers: cached lists are read, those of changed servers forgotten.
+
+        `watched`: clients are there that will not ask again by themselves. Unknown lists are read at once, and the
+        clients are told when they are here: of what really changed, and once.
+        """
         before = self._servers
         self._servers = dict(servers)
         self._listers = dict(listers)
@@ -158,7 +171,10 @@ class Listings:
             if old is None or old.list_key != server.list_key:
                 self._failed_at.pop(name, None)
                 self._reasons.pop(name, None)
+                self._asked.discard(name)
                 self._recall(server)
+        if watched:
+            self._settled_by = trio.current_time() + limits.UNCACHED_LIST_WAIT_S
         self._touch()
         self._arrived()
 
@@ -169,6 +185,9 @@ class Listings:
             while True:
                 await self._dirty.wait()
                 await trio.sleep(limits.LIST_COALESCE_S)
+                if trio.current_time() < self._settled_by:
+                    with trio.move_on_at(self._settled_by):
+                        await self.wait_complete()
                 self._dirty = trio.Event()
                 self._changed()
 
@@ -192,7 +211,9 @@ class Listings:
     async def _save(self) -> None:
         """Writes what waits. A full or read-only disk costs only the cache."""
         unsaved, self._unsaved = self._unsaved, set()
-        for name in unsaved & self._known.keys() & self._servers.keys():
+        for name in unsaved:
+            if name not in self._known:  # forgotten while another one was being written
+                continue
             content = dump_lists(self._known[name])
             try:
                 path = self._home.lists(self._servers[name].list_key)

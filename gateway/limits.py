@@ -19,6 +19,8 @@ MAX_OUTBOUND_BYTES: Final = 128 * MIB
 """Frames waiting for one client that does not read. Must hold two of the longest frames; past it the client is gone."""
 MAX_INFLIGHT_PER_SESSION: Final = 1024
 """Requests of one client that wait for an answer: far beyond any agent, still bounded."""
+MAX_SERVER_REQUESTS: Final = 64
+"""Requests of servers that wait for one client: a person answers few at a time."""
 MAX_REPAIRED_BYTES: Final = 16 * MIB
 """Longest frame that is searched for half surrogate pairs, which takes 30 ms a MiB: nobody else is served meanwhile."""
 MAX_REPAIRS: Final = 200_000

@@ -23,7 +23,7 @@ from gateway import limits
 from gateway.errors import Overloaded, StartFailed
 from gateway.home import Home
 from gateway.jsonrpc import codec
-from gateway.jsonrpc.messages import Message, Request, Result
+from gateway.jsonrpc.messages import Failure, Message, Request, Result
 from gateway.options import NameMode
 from gateway.ports import ANYONE, LOCAL
 from tests.fakes.house import FakeBackend, enabled
@@ -88,13 +88,13 @@ class World:
         self.listings.apply(self.servers, self.pools)
         return pool
 
-    def client(self) -> Client:
-        """A connected, initialized client."""
+    def client(self, **capabilities: Any) -> Client:
+        """A connected, initialized client with these capabilities."""
         client = Client(self.registry.open(LOCAL, transport="test"))
         client.ask(
             "initialize",
             protocolVersion="2025-11-25",
-            capabilities={},
+            capabilities=capabilities,
             clientInfo={"name": "tester", "version": "1"},
         )
         client.tell("notifications/initialized")
@@ -124,6 +124,11 @@ class Client:
     def tell(self, method: str, /, **fields: Any) -> None:
         """Sends a notification."""
         frame = {"jsonrpc": "2.0", "method": method, "params": fields}
+        self.session.receive(codec.decode(json.dumps(frame).encode()), Stream())
+
+    def reply(self, request_id: Any, result: Any) -> None:
+        """Answers a request of a server."""
+        frame = {"jsonrpc": "2.0", "id": request_id, "result": result}
         self.session.receive(codec.decode(json.dumps(frame).encode()), Stream())
 
     @property
@@ -455,6 +460,175 @@ async def test_a_draining_gateway_takes_nothing_new(world: Callable[..., Awaitab
     assert "shutting down" in refused["message"]
     with pytest.raises(Overloaded):
         house.registry.open(LOCAL, transport="test")
+
+
+def capable(name: str = "fake") -> FakeServer:
+    """A server with everything; its calls are the test's to answer."""
+    server = FakeServer(held=frozenset({"tools/call"}), name=name)
+    capabilities = {
+        "tools": {},
+        "prompts": {},
+        "resources": {"subscribe": True},
+        "completions": {},
+        "logging": {},
+    }
+    listed = {
+        "prompts/list": {"prompts": [{"name": "ask"}]},
+        "resources/list": {"resources": [{"uri": "x://1", "name": "one"}]},
+        "resources/templates/list": {
+            "resourceTemplates": [{"uriTemplate": "x://{id}", "name": "t"}]
+        },
+        "completion/complete": {"completion": {"values": ["yes"]}},
+        "resources/subscribe": {},
+        "resources/unsubscribe": {},
+        "logging/setLevel": {},
+        "initialize": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": capabilities,
+            "serverInfo": {"name": name, "version": "1"},
+        },
+    }
+    for method, body in listed.items():
+        server.scripts[method] = lambda request, body=body: Result(request.id, raw(body))
+    return server
+
+
+async def test_a_servers_request_reaches_the_client_on_the_stream_of_its_call(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """Under an id of ours; the client's answer goes back to the server."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend)
+    client = house.client(sampling={}, elicitation={})
+    stream = client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    server = backend.opened[-1]
+    server.ask(Request("s-1", "elicitation/create", raw({"message": "sure?"})))
+    await wait_all_tasks_blocked()
+    asked = stream.messages[-1]
+    assert asked["method"] == "elicitation/create"
+    assert asked["params"] == {"message": "sure?"}
+    client.reply(asked["id"], {"action": "accept"})
+    await wait_all_tasks_blocked()
+    given = server.seen[-1]
+    assert isinstance(given, Result)
+    assert (given.id, bytes(given.result)) == ("s-1", b'{"action": "accept"}')
+    assert json.loads(bytes(server.requests("initialize")[0].params or b""))["capabilities"] == {
+        "elicitation": {},
+        "sampling": {},
+    }
+
+
+async def test_what_a_client_did_not_declare_is_not_asked_of_it(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """The server gets the error that the specification names; the client hears nothing."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend)
+    client = house.client()
+    stream = client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    server = backend.opened[-1]
+    server.ask(Request(1, "sampling/createMessage", raw({})))
+    await wait_all_tasks_blocked()
+    assert stream.messages == []
+    refusal = server.seen[-1]
+    assert isinstance(refusal, Failure)
+    assert refusal.code == -32601
+
+
+async def test_a_retracted_request_is_cancelled_at_the_client(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """The client is told under the id that it knows."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend)
+    client = house.client(roots={})
+    stream = client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    server = backend.opened[-1]
+    server.ask(Request(7, "roots/list"))
+    server.notify("notifications/cancelled", {"requestId": 7})
+    await wait_all_tasks_blocked()
+    asked, cancelled = stream.messages
+    assert cancelled["params"]["requestId"] == asked["id"]
+
+
+async def test_a_client_that_leaves_answers_with_an_error(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """No server waits for a client that is gone."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend, isolation="call")
+    client = house.client(roots={})
+    client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    server = backend.opened[-1]
+    server.ask(Request(7, "roots/list"))
+    await wait_all_tasks_blocked()
+    client.session.close()
+    refusal = next(one for one in server.seen if isinstance(one, Failure))
+    assert refusal.id == 7
+
+
+async def test_completions_are_routed_by_their_reference(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """Prompts by name, templates by URI; the name is the server's own again."""
+    house, backend = await world(names="prefix"), FakeBackend(capable)
+    house.serve("one", backend)
+    client = house.client()
+    client.ask("prompts/list")
+    await wait_all_tasks_blocked()
+    argument = {"name": "a", "value": "y"}
+    prompt = client.ask(
+        "completion/complete", ref={"type": "ref/prompt", "name": "one__ask"}, argument=argument
+    )
+    template = client.ask(
+        "completion/complete", ref={"type": "ref/resource", "uri": "x://{id}"}, argument=argument
+    )
+    unknown = client.ask("completion/complete", ref={"type": "ref/other"}, argument=argument)
+    await wait_all_tasks_blocked()
+    assert (
+        prompt.answer["result"] == template.answer["result"] == {"completion": {"values": ["yes"]}}
+    )
+    assert unknown.answer["error"]["code"] == -32602
+    sent = json.loads(bytes(backend.opened[-1].requests("completion/complete")[0].params or b""))
+    assert sent == {"ref": {"type": "ref/prompt", "name": "ask"}, "argument": argument}
+
+
+@pytest.mark.parametrize("isolation", ["session", "shared"])
+async def test_subscribers_are_told_of_changes(
+    world: Callable[..., Awaitable[World]], isolation: str
+) -> None:
+    """Whoever subscribed, and nobody else; until it unsubscribes."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend, isolation=isolation)
+    subscriber, other = house.client(), house.client()
+    subscriber.ask("resources/subscribe", uri="x://1")
+    await trio.sleep(1)
+    server = backend.opened[-1]
+    server.notify("notifications/resources/updated", {"uri": "x://1"})
+    await wait_all_tasks_blocked()
+    updates = [
+        one
+        for one in subscriber.standalone.messages
+        if one["method"] == "notifications/resources/updated"
+    ]
+    assert [one["params"]["uri"] for one in updates] == ["x://1"]
+    assert all(one["method"].endswith("list_changed") for one in other.standalone.messages)
+
+
+async def test_the_log_level_reaches_the_server(world: Callable[..., Awaitable[World]]) -> None:
+    """The one that runs, and those that start later."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend)
+    client = house.client()
+    client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    client.ask("logging/setLevel", level="error")
+    await wait_all_tasks_blocked()
+    assert len(backend.opened[-1].requests("logging/setLevel")) == 1
 
 
 async def test_repr_shows_no_whole_id(world: Callable[..., Awaitable[World]]) -> None:
