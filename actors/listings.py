@@ -171,7 +171,7 @@ class Listings:
             if old is None or old.list_key != server.list_key:
                 self._failed_at.pop(name, None)
                 self._reasons.pop(name, None)
-                self._asked.discard(name)
+                self._asked.pop(name, None)
                 self._recall(server)
         if watched:
             self._settled_by = trio.current_time() + limits.UNCACHED_LIST_WAIT_S
@@ -187,7 +187,7 @@ class Listings:
                 await trio.sleep(limits.LIST_COALESCE_S)
                 if trio.current_time() < self._settled_by:
                     with trio.move_on_at(self._settled_by):
-                        await self.wait_complete()
+                        await self.wait_complete(limits.UNCACHED_LIST_WAIT_S)
                 self._dirty = trio.Event()
                 self._changed()
 
