@@ -19,6 +19,10 @@ MAX_OUTBOUND_BYTES: Final = 128 * MIB
 """Frames waiting for one client that does not read. Must hold two of the longest frames; past it the client is gone."""
 MAX_INFLIGHT_PER_SESSION: Final = 1024
 """Requests of one client that wait for an answer: far beyond any agent, still bounded."""
+MAX_BATCH_MESSAGES: Final = MAX_INFLIGHT_PER_SESSION
+"""Messages in one batch of 2025-03-26: as many requests as may wait for an answer."""
+MAX_BATCH_BYTES: Final = 4 * MIB
+"""Longest batch. Its messages are cut apart at once, and an array of millions of tiny values takes thirty times its length."""
 READ_CHUNK_BYTES: Final = 64 * 1024
 """One read of a pipe or socket: the size of a Linux pipe buffer."""
 STDERR_TAIL_BYTES: Final = 64 * 1024
@@ -184,6 +188,23 @@ HEAD_BYTES: Final = 16 * 1024
 """Longest request line and headers together."""
 SSE_KEEPALIVE_S: Final = 15.0
 """A silent event stream gets a comment this often: proxies cut what is silent for 30 to 60 s."""
+STREAM_AFTER_S: Final = 1.0
+"""A call not answered after this long is answered by an event stream where its client can resume one: a plain answer is
+lost with its connection, and whoever has to wait is who gets cut off."""
+RESUME_RETRY_S: Final = 1.0
+"""What clients are told to wait for before they reconnect to an event stream."""
+RESUME_KEEP_S: Final = 60.0
+"""How long a stream waits for a client that was cut off, or that may have been at its end: laptops wake, proxies restart."""
+RESUME_EVENTS: Final = 1024
+"""Events of one stream that are kept for its client to come back for: a progress event a second for a quarter of an hour."""
+RESUME_BYTES: Final = 4 * MIB
+"""The same in bytes; the newest event is kept whatever its size, for it is mostly the answer."""
+RESUME_ENDED_BYTES: Final = 128 * MIB
+"""What ended streams of all clients may keep together: two of the longest answers. The oldest go first."""
+RESUME_ENDED_STREAMS: Final = 4096
+"""How many ended streams are kept at all: one for each session that may be open."""
+WEBSOCKET_PING_S: Final = 15.0
+"""A WebSocket is pinged this often: proxies cut what is silent for 30 to 60 s."""
 SEND_STALL_S: Final = 30.0
 """A client that takes not one byte for this long no longer reads; its connection is closed."""
 BODY_STALL_S: Final = 30.0

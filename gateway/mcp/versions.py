@@ -22,7 +22,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     `endpoint` event, instead of one streamable endpoint. `structured_output`: `outputSchema`, `structuredContent`, and
     resource links. `audio`, `progress_message`: content and field of those names. `elicitation`, `url_elicitation`:
     the server may ask the user, by form or by link. `tasks`: calls that are polled for. `icons`: on lists and
-    implementations. `version_header`: `MCP-Protocol-Version` on HTTP requests.
+    implementations. `version_header`: `MCP-Protocol-Version` on HTTP requests. `primed_streams`: an event stream may
+    begin with an event that has an id and no data.
     """
 
     name: str
@@ -38,11 +39,12 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     tasks: bool = True
     icons: bool = True
     version_header: bool = True
+    primed_streams: bool = False
 
 
 VERSIONS: Final = (
     Version(name="2026-07-28", era="modern", served=False),
-    Version(name="2025-11-25"),
+    Version(name="2025-11-25", primed_streams=True),
     Version(name="2025-06-18", url_elicitation=False, tasks=False, icons=False),
     Version(
         name="2025-03-26",

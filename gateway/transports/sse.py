@@ -11,11 +11,12 @@ from urllib.parse import urlencode
 from gateway.errors import Overloaded
 from gateway.jsonrpc.sse import encode_event
 from gateway.ports import Health, Principal, Sessions
+from gateway.transports import incoming
 from gateway.transports.backlog import Backlog
 from gateway.transports.event_stream import stream_events
 from gateway.transports.http import EVENTS, HttpCall, Refused, Reply
 from gateway.transports.outlets import Answers, Standing
-from gateway.transports.streamable_http import read_message
+from gateway.transports.streamable_http import read_body
 
 SESSION_PARAMETER: Final = "sessionId"
 
@@ -76,7 +77,7 @@ class Sse:
                 f"there is no stream of that {SESSION_PARAMETER} (any more): open one with GET",
                 status=404,
             )
-        session.receive(await read_message(call), answers)
+        incoming.hand_over(incoming.read(await read_body(call), session), session, answers)
         await call.respond(_ACCEPTED)
 
 
