@@ -35,6 +35,10 @@ MAX_INSTRUCTIONS_CHARS: Final = 32 * 1024
 """Instructions of all servers together, as clients see them: they go into a model's context, which is dear."""
 MAX_TEMPLATE_URI_CHARS: Final = 8 * 1024
 """Longest URI that is matched against resource templates: what browsers and servers take at most."""
+MAX_SCHEMA_NODES: Final = 10_000
+"""Schemas within one tool's schema that are looked at: generated ones of real tools have some hundred."""
+MAX_SCHEMA_DEPTH: Final = 64
+"""Nesting of a schema that is rewritten: real ones reach 15, and what refers to itself would have no end."""
 
 WRITE_BATCH_BYTES: Final = 64 * 1024
 """Queued frames are joined into one write up to this size; longer ones are written by themselves, without a copy."""
