@@ -8,8 +8,9 @@ from typing import Protocol
 from actors.call import Call
 from actors.listings import Listings
 from gateway.catalog.model import EnabledServer
-from gateway.jsonrpc.messages import Notification
+from gateway.jsonrpc.messages import Notification, Request
 from gateway.mcp.profile import ClientProfile
+from gateway.ports import Outlet, Principal
 
 
 class Door(Protocol):
@@ -61,6 +62,11 @@ class House(Protocol):
 
     def request_ended(self) -> None:
         """A request that took time has its answer, or will get none."""
+
+    def serve_stateless(
+        self, request: Request, *, principal: Principal, outlet: Outlet
+    ) -> Callable[[], None]:
+        """Serves a request of the modern era; gives what cancels it."""
 
     def closed(self, session_id: str) -> None:
         """A session has ended."""

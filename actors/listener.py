@@ -6,6 +6,7 @@ Source: MCP 2026-07-28, basic, patterns, "Subscriptions".
 from __future__ import annotations
 
 import msgspec
+from gateway.mcp.listen import Filter
 
 from actors.call import Answer, Call
 from actors.client_view import ClientView
@@ -15,7 +16,6 @@ from gateway.errors import GatewayError
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Id, Notification
 from gateway.mcp import listen
-from gateway.mcp.listen import Filter
 from gateway.ports import Outlet
 from gateway.telemetry.log import get_logger
 

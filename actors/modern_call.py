@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 import trio
+from gateway.mcp.input_required import InputRequest
 
 from actors.call import Answer, Call
 from actors.server_request import ServerRequest
@@ -20,7 +21,6 @@ from gateway.errors import GatewayError
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Result
 from gateway.mcp import era, input_required, log_levels, params, questions
-from gateway.mcp.input_required import InputRequest
 from gateway.mcp.meta import ModernMeta
 from gateway.ports import Outlet
 
@@ -75,7 +75,9 @@ class ModernCall:
     def open_round(self, opened: Round, responses: Mapping[str, msgspec.Raw]) -> None:
         """Takes a request of the client: the first one, or the next one with answers."""
         if self._round is not None:
-            failure = Failure(opened.request_id, -32600, "an earlier request of this call is still open")
+            failure = Failure(
+                opened.request_id, -32600, "an earlier request of this call is still open"
+            )
             opened.outlet.finish(codec.encode(failure))
             return
         self._round = opened

@@ -6,7 +6,7 @@ once; only what waits for unknown lists becomes a task.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -34,9 +34,8 @@ from gateway.errors import (
 )
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
-from gateway.mcp import handshake, params, versions
-from gateway.mcp.listing import KINDS, Kind, ServerLists
-from gateway.mcp.log_levels import LOG_LEVELS, is_wanted
+from gateway.mcp import handshake, log_levels, meta, params, versions
+from gateway.mcp.listing import LIST_METHODS, ServerLists
 from gateway.mcp.profile import NEUTRAL, profile_of
 from gateway.mcp.targets import TARGETS, Target, read_target
 from gateway.ports import Outlet, Principal, Route
@@ -48,8 +47,6 @@ SERVER_INFO: Final = codec.raw({"name": "mcpgw", "title": "MCP gateway", "versio
 
 _SHOWN_CHARS: Final = 100
 """Of what a client sent, in a message."""
-
-LIST_METHODS: Final[Mapping[str, Kind]] = {row.method: kind for kind, row in KINDS.items()}
 
 
 class Session:
@@ -69,6 +66,8 @@ class Session:
         self._calls: dict[Id, Call] = {}
         self._pending: dict[Id, tuple[str, trio.CancelScope]] = {}
         """Requests that wait for unknown lists: their method, and how to end the wait."""
+        self._stateless: dict[Id, Callable[[], None]] = {}
+        """Unanswered requests of the modern era, with what cancels each."""
         self._outlets: list[Outlet] = []
         """Where messages without a request go; the newest is last."""
         self._initialized = False
@@ -140,6 +139,8 @@ class Session:
         ended = Failure(None, -32000, "the session ended before the server answered")
         for call in list(self._calls.values()):
             call.withdraw("session ended", answer=ended)
+        for cancel in list(self._stateless.values()):
+            cancel()
         self._back_channel.close()
         for door in self._house.doors().values():
             door.release(self.owner)
@@ -157,13 +158,19 @@ class Session:
             GatewayError: it is refused; nothing has been sent.
         """
         method = request.method
-        if request.id in self._calls or request.id in self._pending:
+        if (
+            request.id in self._calls
+            or request.id in self._pending
+            or request.id in self._stateless
+        ):
             raise Malformed(f"request id {_shown(request.id)} is in use by an earlier request")
         if len(self._calls) + len(self._pending) >= limits.MAX_INFLIGHT_PER_SESSION:
             raise Overloaded(
                 f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
             )
-        if method == "ping":
+        if self.protocol_version is None and meta.parse_meta(params.fields(request.params)):
+            self._serve_stateless(request, outlet)
+        elif method == "ping":
             self._reply(request.id, outlet, codec.raw({}))
         elif method == "initialize":
             self._initialize(request, outlet)
@@ -177,6 +184,14 @@ class Session:
             self._set_level(request, outlet)
         else:
             raise UnknownMethod(f"method {_shown(method)} is not served")
+
+    def _serve_stateless(self, request: Request, outlet: Outlet) -> None:
+        """Serves a request of the modern era on a pipe: its client opens with these, and never initializes."""
+        exchange = _Stateless(outlet, partial(self._stateless.pop, request.id, None))
+        self._stateless[request.id] = lambda: None
+        cancel = self._house.serve_stateless(request, principal=self.principal, outlet=exchange)
+        if request.id in self._stateless:
+            self._stateless[request.id] = cancel
 
     def _initialize(self, request: Request, outlet: Outlet) -> None:
         """Does the handshake.
@@ -208,9 +223,9 @@ class Session:
     def _set_level(self, request: Request, outlet: Outlet) -> None:
         """Keeps the client's log level."""
         level = params.text(params.fields(request.params), "level")
-        if level not in LOG_LEVELS:
+        if not log_levels.known(level):
             raise InvalidParams(
-                f"log level {_shown(level)} is unknown; use one of {', '.join(LOG_LEVELS)}"
+                f"log level {_shown(level)} is unknown; use one of {', '.join(log_levels.LEVELS)}"
             )
         self._profile = structs.replace(self._profile, log_level=level)
         for door in self._house.doors().values():
@@ -330,7 +345,7 @@ class Session:
 
     def _relayed(self, outlet: Outlet, _call: Call, message: Message) -> None:
         """Passes a message that belongs to a call on to the stream of its request."""
-        if is_wanted(message, self._profile.log_level):
+        if self._wants(message):
             outlet.send(codec.encode(message))
 
     def _later(
@@ -393,6 +408,8 @@ class Session:
             call.withdraw("cancelled by the client")
         elif (pending := self._pending.get(request_id)) is not None:
             pending[1].cancel()
+        elif (cancel := self._stateless.pop(request_id, None)) is not None:
+            cancel()
 
     def lists_changed(self) -> None:
         """Tells the client which lists are no longer as it was shown them, once each."""
@@ -407,7 +424,7 @@ class Session:
 
     def notified(self, notification: Notification) -> None:
         """Passes on a server's notification that belongs to no request."""
-        if is_wanted(notification, self._profile.log_level):
+        if self._wants(notification):
             self._tell(notification)
 
     def subscribes(self, server: str, uri: str) -> bool:
@@ -424,6 +441,33 @@ class Session:
             return False
         self._outlets[-1].send(codec.encode(message))
         return True
+
+    def _wants(self, message: Message) -> bool:
+        """Whether the client wants a message: log lines only as severe as it asked for, if it did."""
+        if not isinstance(message, Notification) or message.method != "notifications/message":
+            return True
+        try:
+            level = params.text(params.fields(message.params), "level")
+        except GatewayError:
+            return True
+        return not self._profile.log_level or log_levels.passes(level, self._profile.log_level)
+
+
+class _Stateless:
+    """The outlet of one stateless request on a pipe: forgets the request once it is answered."""
+
+    def __init__(self, outlet: Outlet, forget: Callable[[], object]) -> None:
+        self._outlet = outlet
+        self._forget = forget
+
+    def send(self, frame: bytes) -> None:
+        """A message before the answer."""
+        self._outlet.send(frame)
+
+    def finish(self, frame: bytes | None) -> None:
+        """The answer."""
+        self._forget()
+        self._outlet.finish(frame)
 
 
 def _shown(value: Id) -> str:

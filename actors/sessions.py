@@ -17,18 +17,20 @@ from actors.kit.guard import guard
 from actors.last_words import LastWords
 from actors.listings import Listings
 from actors.server_request import ServerRequest
-from actors.session import Session
+from actors.session import SERVER_INFO, Session
+from actors.stateless import StatelessDesk
 from gateway import limits
 from gateway.errors import GatewayError, InvalidParams, Overloaded
-from gateway.jsonrpc.messages import Notification
+from gateway.jsonrpc.messages import Notification, Request
 from gateway.mcp import params
 from gateway.mcp.listing import ServerLists
-from gateway.ports import Principal
+from gateway.ports import Outlet, Principal
 from gateway.telemetry.log import get_logger
 
 log = get_logger("sessions")
 
 _SESSION_ID_BYTES = 24
+_INSTANCE_BYTES = 8
 
 
 class SessionRegistry(Reports):
@@ -53,6 +55,9 @@ class SessionRegistry(Reports):
         self._words = words
         self.log_calls = log_calls
         self.draining = False
+        self.desk = StatelessDesk(
+            self, server_info=SERVER_INFO, instance=secrets.token_hex(_INSTANCE_BYTES)
+        )
         self._doors = doors
         self._sessions: dict[str, Session] = {}
         self._nursery: trio.Nursery | None = None
@@ -83,6 +88,12 @@ class SessionRegistry(Reports):
         session = Session(session_id, principal, transport=transport, house=self)
         self._sessions[session_id] = session
         return session
+
+    def serve_stateless(
+        self, request: Request, *, principal: Principal, outlet: Outlet
+    ) -> Callable[[], None]:
+        """Serves a request of the modern era, which needs no session; gives what cancels it."""
+        return self.desk.serve(request, principal=principal, outlet=outlet)
 
     def find(self, session_id: str, principal: Principal) -> Session | None:
         """The open session of that id, if it belongs to that principal."""
@@ -115,7 +126,7 @@ class SessionRegistry(Reports):
 
     async def wait_quiet(self) -> None:
         """Returns once no request waits for its answer. The deadline is the caller's."""
-        while any(session.is_busy for session in self._sessions.values()):
+        while self.desk.is_busy or any(session.is_busy for session in self._sessions.values()):
             await self._ended.wait()
 
     def closed(self, session_id: str) -> None:
@@ -145,6 +156,7 @@ class SessionRegistry(Reports):
 
         Of a server with several owners only changes of resources are passed on, to those who subscribed.
         """
+        self.desk.notified(owner, notification)
         if (session := self._session_of(owner)) is not None:
             session.notified(notification)
         elif notification.method == "notifications/resources/updated":
@@ -159,6 +171,8 @@ class SessionRegistry(Reports):
     def asked(self, owner: str, request: ServerRequest) -> None:
         """A server's request goes to the session that owns the container, or that made the call."""
         session = self._session_of(owner)
+        if self.desk.asked(owner, request):
+            return
         if session is None:
             request.refuse(f"no single client of this server could serve {request.method}")
         else:
@@ -177,6 +191,7 @@ class SessionRegistry(Reports):
 
     def lists_changed(self) -> None:
         """Has each session tell its client what changed, if anything did for it."""
+        self.desk.lists_changed()
         for session in list(self._sessions.values()):
             session.lists_changed()
 
@@ -185,6 +200,7 @@ class SessionRegistry(Reports):
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
+                nursery.start_soon(self.desk.run)
                 while True:
                     await trio.sleep(limits.SESSION_SWEEP_S)
                     self._expire(trio.current_time() - limits.SESSION_IDLE_S)
@@ -193,7 +209,8 @@ class SessionRegistry(Reports):
             self.close_all()
 
     def close_all(self) -> None:
-        """Ends every session; what they wait for is cancelled."""
+        """Ends every session and every stateless call; what they wait for is cancelled."""
+        self.desk.close()
         for session in list(self._sessions.values()):
             session.close()
 

@@ -15,9 +15,10 @@ from itertools import count
 
 import msgspec
 import trio
+from gateway.mcp.sealed import Seal, StateClaims
 
 from actors.assignment import EVERYBODY
-from actors.call import Call
+from actors.call import Answer, Call
 from actors.client_view import ClientView
 from actors.house import Door, House
 from actors.listener import Listener
@@ -30,24 +31,44 @@ from gateway.errors import (
     StateRefused,
     Unavailable,
     UnknownMethod,
-    UnknownTarget,
 )
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Notification, Request, Result
-from gateway.mcp import discover, era, era_items, input_required, listen, listing, meta, params, sealed
+from gateway.mcp import (
+    discover,
+    era,
+    era_items,
+    input_required,
+    listen,
+    listing,
+    meta,
+    params,
+    sealed,
+)
 from gateway.mcp.listing import LIST_METHODS
 from gateway.mcp.meta import ModernMeta
-from gateway.mcp.profile import NEUTRAL, ClientProfile, profile_of
-from gateway.mcp.sealed import Seal, StateClaims
+from gateway.mcp.profile import NEUTRAL, profile_of
 from gateway.mcp.targets import TARGETS, Target, read_target
-from gateway.ports import Outlet, Principal, Route
+from gateway.ports import Outlet, Principal
 from gateway.telemetry.log import get_logger
 
 log = get_logger("stateless")
 
 _CALL_ID_BYTES = 12
+_SHOWN_CHARS = 100
+"""Of what a client sent, in a message."""
 _SUBSCRIBING = frozenset({"resources/subscribe", "resources/unsubscribe"})
 """Routed methods that the modern era lacks."""
+
+
+class _Order(msgspec.Struct, frozen=True):
+    """What a call asks for, the same in all of its rounds."""
+
+    method: str
+    target: Target
+    said: ModernMeta
+    principal: Principal
+    digest: str
 
 
 class StatelessDesk:
@@ -115,7 +136,7 @@ class StatelessDesk:
         elif method == listen.METHOD:
             return self._listen(request, said, fields, principal, outlet)
         else:
-            raise UnknownMethod(f"method {method[: limits.SHOWN_CHARS]} is not served")
+            raise UnknownMethod(f"method {method[:_SHOWN_CHARS]} is not served")
         return _nothing
 
     # --- discovery and lists -----------------------------------------------------------------------------------
@@ -124,7 +145,7 @@ class StatelessDesk:
         """What the gateway says of itself."""
         directory = self._view.directory
         return discover.discover_result(
-            capabilities=era.capabilities_to_modern(directory.capabilities()),
+            capabilities=directory.capabilities(),
             instructions=directory.instructions(),
         )
 
@@ -192,11 +213,9 @@ class StatelessDesk:
             raise Overloaded("the gateway is shutting down; connect again later")
         if len(self._calls) >= limits.MAX_STATELESS_CALLS:
             raise Overloaded(f"{limits.MAX_STATELESS_CALLS} calls are open; try again later")
-        return self._start(request.method, target, opened, principal, digest)
+        return self._start(_Order(request.method, target, said, principal, digest), opened)
 
-    def _parked(
-        self, state: str, method: str, digest: str, principal: Principal
-    ) -> ModernCall:
+    def _parked(self, state: str, method: str, digest: str, principal: Principal) -> ModernCall:
         """The call that a state belongs to.
 
         Raises:
@@ -215,21 +234,16 @@ class StatelessDesk:
             raise StateRefused("This call has ended; send the request again without requestState.")
         return call
 
-    def _start(
-        self, method: str, target: Target, opened: Round, principal: Principal, digest: str
-    ) -> Callable[[], None]:
+    def _start(self, order: _Order, opened: Round) -> Callable[[], None]:
         """Makes a call and sends it, as soon as it is known where it leads."""
         call_id = secrets.token_urlsafe(_CALL_ID_BYTES)
-
-        def state() -> str:
-            expires = trio.current_time() + limits.PARKED_S
-            return self._seal.seal(
-                StateClaims(self._instance, call_id, principal.name, method, digest, expires)
-            )
+        target = order.target
 
         def submit() -> None:
+            if call_id not in self._calls:
+                return
             try:
-                self._submit(call, call_id, method, target, opened.meta, principal)
+                self._submit(call, order)
             except GatewayError as error:
                 call.settle(codec.failure(error, None))
 
@@ -238,7 +252,11 @@ class StatelessDesk:
             self._house.request_ended()
 
         call = ModernCall(
-            method, server_info=self._server_info, resubmit=submit, state=state, ended=ended
+            order.method,
+            server_info=self._server_info,
+            resubmit=submit,
+            state=partial(self._state, call_id, order),
+            ended=ended,
         )
         self._calls[call_id] = call
         call.open_round(opened, {})
@@ -248,6 +266,19 @@ class StatelessDesk:
             self._house.spawn(partial(self._submit_later, target, submit))
         return partial(call.give_up, "the client left")
 
+    def _state(self, call_id: str, order: _Order) -> str:
+        """The state that brings a client back to its call."""
+        return self._seal.seal(
+            StateClaims(
+                self._instance,
+                call_id,
+                order.principal.name,
+                order.method,
+                order.digest,
+                trio.current_time() + limits.PARKED_S,
+            )
+        )
+
     async def _submit_later(self, target: Target, submit: Callable[[], None]) -> None:
         """Submits once the target's server was listed, or cannot be waited for."""
         with trio.move_on_after(limits.CALL_TIMEOUT_S):
@@ -256,69 +287,50 @@ class StatelessDesk:
             )
         submit()
 
-    def _submit(
-        self,
-        modern: ModernCall,
-        call_id: str,
-        method: str,
-        target: Target,
-        said: ModernMeta,
-        principal: Principal,
-    ) -> None:
+    def _submit(self, modern: ModernCall, order: _Order) -> None:
         """Sends a call to its server.
 
         Raises:
             UnknownTarget, Unavailable
         """
-        if call_id not in self._calls:
-            return
+        target = order.target
         route = self._view.route(target.kind, target.name)
         door = self._house.door(route.server)
         if door is None:
             raise Unavailable(f"server {route.server} was removed")
-        profile = profile_of(said.capabilities, log_level=said.log_level or "")
-        owner = self._owner(door, route, profile, principal, modern)
-        plain = meta.unstamp(input_required.without_responses(target.renamed(route.name)))
+        profile = profile_of(order.said.capabilities, log_level=order.said.log_level or "")
+        owner = self._owner(door, modern, f"{order.principal.name}:{profile.key}")
+        fields = meta.unstamp(input_required.without_responses(target.renamed(route.name)))
 
-        def settled(call: Call, answer: object) -> None:
+        def settled(call: Call, answer: Answer | None) -> None:
             self._owners.pop(call.owner, None)
-            if door.server.pooling.isolation == "call":
-                door.release(call.owner)
-            modern.settled(call, answer)  # type: ignore[arg-type] # the type of `Call.settled`
+            modern.settled(call, answer)
 
-        call = Call(
-            method,
-            plain,
+        modern.call = Call(
+            order.method,
+            fields,
             server=route.server,
             owner=owner,
             timeout_s=door.server.pooling.timeout_s,
             profile=NEUTRAL if owner == EVERYBODY else profile,
-            progress_token=params.progress_token(plain),
+            progress_token=params.progress_token(fields),
             settled=settled,
             relayed=modern.relayed,
         )
-        modern.call = call
         if owner != EVERYBODY:
             self._owners[owner] = modern
-        door.submit(call)
+        door.submit(modern.call)
 
-    def _owner(
-        self,
-        door: Door,
-        route: Route,
-        profile: ClientProfile,
-        principal: Principal,
-        modern: ModernCall,
-    ) -> str:
-        """The owner for one call: the first of this principal's that has none in flight, so that it keeps its state."""
-        if door.server.pooling.isolation == "shared":
+    def _owner(self, door: Door, modern: ModernCall, client: str) -> str:
+        """The owner for one call: the first of this client's that has none in flight, so that it finds its state."""
+        isolation = door.server.pooling.isolation
+        if isolation == "shared":
             return EVERYBODY
-        base = f"stateless:{principal.name}:{route.server}:{profile.key}"
-        if door.server.pooling.isolation == "call":
+        base = f"stateless:{client}:{door.server.name}"
+        if isolation == "call":
             return f"{base}:{id(modern):x}"
-        return next(
-            owner for number in count() if (owner := f"{base}:{number}") not in self._owners
-        )
+        numbered = (f"{base}:{number}" for number in count())
+        return next(owner for owner in numbered if owner not in self._owners)
 
     # --- listening ---------------------------------------------------------------------------------------------
 
@@ -399,5 +411,3 @@ class StatelessDesk:
 
 def _nothing() -> None:
     """Cancels what is over already."""
-
-

@@ -6,7 +6,10 @@
     │   ├── UnknownMethod                                            (-32601)
     │   ├── InvalidParams                                            (-32602)
     │   │   └── UnknownTarget    no such tool, prompt or resource
-    │   └── VersionMismatch      protocol revision not spoken here   (-32602)
+    │   ├── VersionMismatch      protocol revision not spoken here   (-32602)
+    │   ├── HeaderMismatch       HTTP headers and body disagree      (-32020)
+    │   ├── MissingCapability    the client did not declare it       (-32021)
+    │   └── UnsupportedVersion   of the modern era, not spoken here  (-32022)
     ├── Unauthorized             no or wrong credentials             (HTTP 401)
     ├── Forbidden                Origin, Host or policy says no      (HTTP 403)
     ├── Overloaded               a bound of `limits` was hit         (HTTP 503)
@@ -33,7 +36,7 @@ Programming errors are not in the tree: they crash.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class GatewayError(Exception):
@@ -98,6 +101,35 @@ class VersionMismatch(ClientFault):
     """The protocol revision that the client asked for is not spoken here."""
 
     code = -32602
+
+
+class HeaderMismatch(ClientFault):
+    """An HTTP header of the modern era is missing, unreadable, or says something else than the body."""
+
+    code = -32020
+
+
+class MissingCapability(ClientFault):
+    """The request needs something of the client that it did not declare.
+
+    `required` is what is missing, in the form of client capabilities (`{"elicitation": {"url": {}}}`).
+    """
+
+    code = -32021
+
+    def __init__(self, message: str, *, required: Mapping[str, object]) -> None:
+        super().__init__(message)
+        self.data = {"requiredCapabilities": required}
+
+
+class UnsupportedVersion(ClientFault):
+    """The revision in a modern request's `_meta` is not spoken here."""
+
+    code = -32022
+
+    def __init__(self, message: str, *, requested: str, supported: Sequence[str]) -> None:
+        super().__init__(message)
+        self.data = {"supported": list(supported), "requested": requested}
 
 
 class Unauthorized(GatewayError):

@@ -29,6 +29,10 @@ MAX_BATCH_MESSAGES: Final = 1000
 """Messages of a server in one batch (revision 2025-03-26); an answer to all calls that a container may have has 64."""
 MAX_NARROW_BYTES: Final = 64 * 1024
 """Up to this length it does not matter into how many pieces a message falls when it is taken apart."""
+MAX_BATCH_MESSAGES: Final = MAX_INFLIGHT_PER_SESSION
+"""Messages in one batch of 2025-03-26: as many requests as may wait for an answer."""
+MAX_BATCH_BYTES: Final = 4 * MIB
+"""Longest batch. Its messages are cut apart at once, and an array of millions of tiny values takes thirty times its length."""
 READ_CHUNK_BYTES: Final = 64 * 1024
 """One read of a pipe or socket: the size of a Linux pipe buffer."""
 STDERR_TAIL_BYTES: Final = 64 * 1024
@@ -49,6 +53,10 @@ MAX_INSTRUCTIONS_CHARS: Final = 32 * 1024
 """Instructions of all servers together, as clients see them: they go into a model's context, which is dear."""
 MAX_TEMPLATE_URI_CHARS: Final = 8 * 1024
 """Longest URI that is matched against resource templates: what browsers and servers take at most."""
+MAX_SCHEMA_NODES: Final = 10_000
+"""Schemas within one tool's schema that are looked at: generated ones of real tools have some hundred."""
+MAX_SCHEMA_DEPTH: Final = 64
+"""Nesting of a schema that is rewritten: real ones reach 15, and what refers to itself would have no end."""
 
 WRITE_BATCH_BYTES: Final = 64 * 1024
 """Queued frames are joined into one write up to this size; longer ones are written by themselves, without a copy."""
@@ -179,6 +187,17 @@ SESSION_SPARED_S: Final = 10.0
 SESSION_SWEEP_S: Final = 30.0
 """How often left sessions are looked for."""
 
+MAX_STATELESS_CALLS: Final = 4096
+"""Calls of modern clients at a time, those included that wait for their client's answers."""
+MAX_LISTENERS: Final = 1024
+"""Subscriptions of modern clients at a time; each is an open stream."""
+PARKED_S: Final = 300.0
+"""How long a call waits for its client to come back with answers: a person fills in a form meanwhile."""
+PARKED_SWEEP_S: Final = 15.0
+"""How often calls are looked for whose client did not come back."""
+STATE_KEY_BYTES: Final = 32
+"""Key of the states that modern clients carry; made anew at each start, for what they name does not survive it."""
+
 # --- containers -------------------------------------------------------------------------------------------------
 
 CONTAINER_MEMORY: Final = "2Gb"
@@ -209,6 +228,23 @@ HEAD_BYTES: Final = 16 * 1024
 """Longest request line and headers together."""
 SSE_KEEPALIVE_S: Final = 15.0
 """A silent event stream gets a comment this often: proxies cut what is silent for 30 to 60 s."""
+STREAM_AFTER_S: Final = 1.0
+"""A call not answered after this long is answered by an event stream where its client can resume one: a plain answer is
+lost with its connection, and whoever has to wait is who gets cut off."""
+RESUME_RETRY_S: Final = 1.0
+"""What clients are told to wait for before they reconnect to an event stream."""
+RESUME_KEEP_S: Final = 60.0
+"""How long a stream waits for a client that was cut off, or that may have been at its end: laptops wake, proxies restart."""
+RESUME_EVENTS: Final = 1024
+"""Events of one stream that are kept for its client to come back for: a progress event a second for a quarter of an hour."""
+RESUME_BYTES: Final = 4 * MIB
+"""The same in bytes; the newest event is kept whatever its size, for it is mostly the answer."""
+RESUME_ENDED_BYTES: Final = 128 * MIB
+"""What ended streams of all clients may keep together: two of the longest answers. The oldest go first."""
+RESUME_ENDED_STREAMS: Final = 4096
+"""How many ended streams are kept at all: one for each session that may be open."""
+WEBSOCKET_PING_S: Final = 15.0
+"""A WebSocket is pinged this often: proxies cut what is silent for 30 to 60 s."""
 SEND_STALL_S: Final = 30.0
 """A client that takes not one byte for this long no longer reads; its connection is closed."""
 BODY_STALL_S: Final = 30.0

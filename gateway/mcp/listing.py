@@ -9,7 +9,7 @@ Source: MCP 2025-11-25, server features, "Tools", "Prompts", "Resources"; utilit
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -37,6 +37,10 @@ KINDS: Final[dict[Kind, KindRow]] = {
     "templates": KindRow("resources/templates/list", "resourceTemplates", "uriTemplate"),
 }
 """All lists."""
+
+
+LIST_METHODS: Final[Mapping[str, Kind]] = {row.method: kind for kind, row in KINDS.items()}
+"""The kind of list that each list method answers."""
 
 
 class Item(msgspec.Struct, frozen=True):

@@ -1,14 +1,14 @@
-"""Log levels as the protocol names them, in order. Pure."""
+"""Log levels of servers' messages, and which of them pass. Must not know where messages go.
+
+Source: MCP 2025-11-25 and 2026-07-28, server utilities, "Logging" (the levels of RFC 5424).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from gateway.errors import GatewayError
-from gateway.jsonrpc.messages import Message, Notification
-from gateway.mcp import params
-
-LOG_LEVELS: Final = (
+LEVELS: Final = (
     "debug",
     "info",
     "notice",
@@ -18,19 +18,25 @@ LOG_LEVELS: Final = (
     "alert",
     "emergency",
 )
-"""Source: MCP 2025-11-25, server/utilities/logging, "Log Levels"."""
+"""All levels, the most talkative first."""
+
+_RANK: Final[Mapping[str, int]] = {level: rank for rank, level in enumerate(LEVELS)}
 
 
-def is_wanted(message: Message, level: str) -> bool:
-    """Whether a client that asked for `level` ("" for none) wants the message. Only log lines can be unwanted."""
-    if (
-        not level
-        or not isinstance(message, Notification)
-        or message.method != "notifications/message"
-    ):
-        return True
-    try:
-        said = params.text(params.fields(message.params), "level")
-        return LOG_LEVELS.index(said) >= LOG_LEVELS.index(level)
-    except (GatewayError, ValueError):
-        return True
+def known(level: str) -> bool:
+    """Whether there is such a level."""
+    return level in _RANK
+
+
+def passes(level: str, threshold: str | None) -> bool:
+    """Whether a message of `level` is wanted by who asked for `threshold`; None wants nothing.
+
+    A level that nobody knows passes every threshold: a message is rather shown than lost.
+    """
+    return threshold is not None and _RANK.get(level, len(LEVELS)) >= _RANK.get(threshold, 0)
+
+
+def most_talkative(levels: Iterable[str | None]) -> str | None:
+    """The level to ask a server for, so that everybody gets theirs; None where nobody wants messages."""
+    wanted = [level for level in levels if level is not None]
+    return min(wanted, key=lambda level: _RANK.get(level, 0), default=None)

@@ -43,6 +43,7 @@ NEUTRAL: Final = ClientProfile()
 """A client that can do nothing: what servers with more than one owner are told."""
 
 
-def profile_of(capabilities: Mapping[str, msgspec.Raw]) -> ClientProfile:
+def profile_of(capabilities: Mapping[str, msgspec.Raw], *, log_level: str = "") -> ClientProfile:
     """The profile of a client with these capabilities."""
-    return ClientProfile({name: raw for name, raw in capabilities.items() if name in _RELAYED})
+    relayed = {name: raw for name, raw in capabilities.items() if name in _RELAYED}
+    return ClientProfile(relayed, log_level)

@@ -22,7 +22,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     `endpoint` event, instead of one streamable endpoint. `structured_output`: `outputSchema`, `structuredContent`, and
     resource links. `audio`, `progress_message`: content and field of those names. `elicitation`, `url_elicitation`:
     the server may ask the user, by form or by link. `tasks`: calls that are polled for. `icons`: on lists and
-    implementations. `version_header`: `MCP-Protocol-Version` on HTTP requests.
+    implementations. `version_header`: `MCP-Protocol-Version` on HTTP requests. `primed_streams`: an event stream may
+    begin with an event that has an id and no data.
     """
 
     name: str
@@ -38,11 +39,12 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     tasks: bool = True
     icons: bool = True
     version_header: bool = True
+    primed_streams: bool = False
 
 
 VERSIONS: Final = (
-    Version(name="2026-07-28", era="modern", served=False),
-    Version(name="2025-11-25"),
+    Version(name="2026-07-28", era="modern"),
+    Version(name="2025-11-25", primed_streams=True),
     Version(name="2025-06-18", url_elicitation=False, tasks=False, icons=False),
     Version(
         name="2025-03-26",
@@ -72,8 +74,14 @@ VERSIONS: Final = (
 LEGACY: Final = tuple(row.name for row in VERSIONS if row.era == "legacy" and row.served)
 """Names of the revisions that `initialize` may settle on, newest first."""
 
+MODERN: Final = tuple(row.name for row in VERSIONS if row.era == "modern" and row.served)
+"""Names of the revisions that a request's `_meta` may name, newest first; what `server/discover` lists."""
+
 LATEST: Final = LEGACY[0]
-"""What is proposed to servers, and to clients that ask for a revision not spoken here."""
+"""What `initialize` proposes to servers, and answers clients that ask for a revision not spoken here."""
+
+NEWEST: Final = MODERN[0]
+"""What servers of the modern era are asked with first."""
 
 _BY_NAME: Final = {row.name: row for row in VERSIONS}
 

@@ -31,8 +31,9 @@ from gateway.transports.http import (
     Reply,
     Send,
 )
+from gateway.transports.mcp_endpoint import McpEndpoint
 from gateway.transports.sse import Sse, session_parameter
-from gateway.transports.streamable_http import SESSION_HEADER, StreamableHttp
+from gateway.transports.streamable_http import SESSION_HEADER
 from gateway.web.health import health_page
 from gateway.web.help import SECURITY_HEADERS, help_page
 from gateway.web.page import Page
@@ -83,13 +84,13 @@ class _Front:
         self._auth = auth
         self._rules = rules
         self._program = program
-        streamable = StreamableHttp(sessions, health)
+        mcp = McpEndpoint(sessions, health)
         sse = Sse(sessions, health)
         self._routes: Mapping[str, Mapping[str, _Endpoint]] = {
             "/mcp": {
-                "GET": streamable.get,
-                "POST": streamable.post,
-                "DELETE": streamable.delete,
+                "GET": mcp.get,
+                "POST": mcp.post,
+                "DELETE": mcp.delete,
             },
             "/sse": {"GET": sse.get, "POST": sse.post},
             "/messages": {"POST": sse.post},

@@ -41,9 +41,7 @@ class Backlog:
             return
         if self._bytes + len(frame) > self._max_bytes:
             self.overflowed = True
-            self._frames.clear()
-            self._bytes = 0
-            self.close()
+            self.drop()
             return
         self._frames.append(frame)
         self._bytes += len(frame)
@@ -53,6 +51,12 @@ class Backlog:
         """Ends the queue after what it holds. Idempotent."""
         self._closed = True
         self._changed.set()
+
+    def drop(self) -> None:
+        """Ends the queue at once; what it holds is nobody's any more. Idempotent."""
+        self._frames.clear()
+        self._bytes = 0
+        self.close()
 
     async def wait(self) -> None:
         """Until there is something to pull, or the queue is closed."""
@@ -67,13 +71,22 @@ class Backlog:
 
         Cancellation: nothing is lost.
         """
-        await self.wait()
-        if not self._frames:
-            return b""
-        first = self._frames.popleft()
+        first = await self.pull_one()
         pieces, size = [first], len(first)
         while self._frames and size + len(self._frames[0]) <= limits.READ_CHUNK_BYTES:
             pieces.append(self._frames.popleft())
             size += len(pieces[-1])
-        self._bytes -= size
+        self._bytes -= size - len(first)
         return first if len(pieces) == 1 else b"".join(pieces)
+
+    async def pull_one(self) -> bytes:
+        """The next frame by itself, b"" at the end.
+
+        Cancellation: nothing is lost.
+        """
+        await self.wait()
+        if not self._frames:
+            return b""
+        first = self._frames.popleft()
+        self._bytes -= len(first)
+        return first

@@ -7,6 +7,7 @@ exchange only, while the session's own outlet, when it finishes, ends the stream
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from gateway.transports.backlog import Backlog
 
@@ -57,3 +58,7 @@ class Nowhere:
 
     def finish(self, frame: bytes | None) -> None:
         """Drops the frame."""
+
+
+NOWHERE: Final = Nowhere()
+"""It has no state: one is enough."""

@@ -11,11 +11,12 @@ from urllib.parse import urlencode
 from gateway.errors import Overloaded
 from gateway.jsonrpc.sse import encode_event
 from gateway.ports import Health, Principal, Sessions
+from gateway.transports import incoming
 from gateway.transports.backlog import Backlog
 from gateway.transports.event_stream import stream_events
 from gateway.transports.http import EVENTS, HttpCall, Refused, Reply
 from gateway.transports.outlets import Answers, Standing
-from gateway.transports.streamable_http import read_message
+from gateway.transports.streamable_http import read_body
 
 SESSION_PARAMETER: Final = "sessionId"
 
@@ -70,7 +71,7 @@ class Sse:
                 status=400,
             )
         # First the body, which may take its time: nothing may come between finding the session and using it.
-        message = await read_message(call)
+        body = await read_body(call)
         session = self._sessions.find(session_id, principal)
         answers = self._answers.get(session_id)
         if session is None or answers is None:
@@ -78,7 +79,7 @@ class Sse:
                 f"there is no stream of that {SESSION_PARAMETER} (any more): open one with GET",
                 status=404,
             )
-        session.receive(message, answers)
+        incoming.hand_over(incoming.read(body, session), session, answers)
         await call.respond(_ACCEPTED)
 
 

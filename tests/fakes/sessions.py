@@ -75,7 +75,7 @@ class FakeSession:
     def attach(self, outlet: Outlet) -> None:
         """The newest stream takes over; the one before it ends."""
         previous, self.attached = self.attached, outlet
-        if previous is not None:
+        if previous is not None and previous is not outlet:
             previous.finish(None)
 
     def detach(self, outlet: Outlet) -> None:

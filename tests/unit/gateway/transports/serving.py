@@ -101,6 +101,8 @@ class EventStream:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.stream = stream
+        self.last_id = ""
+        """The id of the last event, as a client would come back with it."""
         self._http = h11.Connection(h11.CLIENT)
         self._splitter = EventSplitter(2**20)
         self._events: list[ServerSentEvent | Malformed] = []
@@ -128,6 +130,7 @@ class EventStream:
                     return "", ""
         event = self._events.pop(0)
         assert isinstance(event, ServerSentEvent)
+        self.last_id = event.id
         return event.event, event.data.decode()
 
     async def _next(self) -> object:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -226,3 +227,27 @@ def test_stdout_carries_the_protocol_only(source: str, tmp_path: Path) -> None:
     answers = b"" if source == "null" else b'{"jsonrpc":"2.0","id":1,"result":{}}\n'
     assert ran.stdout == answers + b"after the end\n"
     assert b"stray print\nstray child\nblocking: True True" in ran.stderr
+
+
+async def test_batches_of_2025_03_26() -> None:
+    """One line in, one line out."""
+    with stdio_client() as client:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.serve)
+            await client.send([{"jsonrpc": "2.0", "id": 1, "method": "ping"}])
+            assert '"code":-32600' in (await client.line()).decode()
+            client.session.protocol_version = "2025-03-26"
+            ping = {"jsonrpc": "2.0", "method": "ping"}
+            await client.send([ping | {"id": 1}, ping | {"id": 2}])
+            assert [answer["id"] for answer in msgspec.json.decode(await client.line())] == [1, 2]
+            client.close_input()
+
+
+async def test_notifications_are_not_counted_as_requests() -> None:
+    """Whatever a session makes of them: at the end of input, what is owed is waited for, and nothing else."""
+    with stdio_client() as client:
+        await client.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        await client.send({"jsonrpc": "2.0", "id": 1, "method": "ping"})
+        client.close_input()
+        await client.serve()
+        assert (await client.receive())["id"] == 1

@@ -65,7 +65,8 @@ async def test_a_message_before_the_answer_makes_it_a_stream(site: Site) -> None
         assert answer.headers["content-type"] == "text/event-stream"
         first, second, rest = answer.text.split("\n\n")
         assert '"notifications/message"' in first
-        assert second == 'event: message\ndata: {"jsonrpc":"2.0","id":7,"result":{}}'
+        assert second.startswith("event: message\nid: ")
+        assert second.endswith('\ndata: {"jsonrpc":"2.0","id":7,"result":{}}')
         assert rest == ""
         assert (await client.post("/mcp", json=request("ping"))).status_code == 200
 
@@ -127,8 +128,11 @@ async def test_a_client_that_vanishes_has_not_cancelled(site: Site) -> None:
         assert (await client.post("/mcp", json=request("ping"))).status_code == 200
 
 
-async def test_the_standing_stream_carries_what_belongs_to_no_request(site: Site) -> None:
-    """Until the client leaves; then the session forgets it, and lives on."""
+async def test_the_standing_stream_carries_what_belongs_to_no_request(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the client has left and not come back; then the session forgets it, and lives on."""
+    monkeypatch.setattr(limits, "RESUME_KEEP_S", 0.01)
     async with site.connect() as client:
         async with site.listen("/mcp", **session(client)) as stream:
             assert stream.headers["content-type"] == "text/event-stream"
@@ -226,7 +230,7 @@ async def test_clients_that_accept_one_form_get_that_form(site: Site) -> None:
         stream = await client.post(
             "/mcp", json=request("ping", 1), headers={"Accept": "text/event-stream"}
         )
-        assert stream.text.startswith("event: message\ndata: ")
+        assert stream.text.startswith("event: message\nid: ")
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
@@ -348,3 +352,23 @@ async def test_notifications_reach_the_session_in_order(site: Site) -> None:
             await client.post("/mcp", json=body)
     methods = [m.method for m in site.last.received if isinstance(m, Notification)]
     assert methods == [f"notifications/{number}" for number in range(5)]
+
+
+BATCH = '[{"jsonrpc":"2.0","id":1,"method":"%s"},{"jsonrpc":"2.0","id":2,"method":"ping"}]'
+
+
+async def test_batches_of_2025_03_26(site: Site) -> None:
+    """Answered as one array, or event by event; 202 where nothing is owed; never empty."""
+    async with site.connect(**{"Content-Type": "application/json"}) as client:
+        site.last.protocol_version = "2025-03-26"
+        plain = await client.post("/mcp", content=BATCH % "ping")
+        assert plain.headers["content-type"] == "application/json"
+        assert [answer["id"] for answer in plain.json()] == [1, 2]
+        stream = await client.post("/mcp", content=BATCH % "chatty")
+        assert stream.headers["content-type"] == "text/event-stream"
+        assert stream.text.count("data: {") == 3
+        note = await client.post("/mcp", content='[{"jsonrpc":"2.0","method":"notifications/x"}]')
+        assert (note.status_code, note.content) == (202, b"")
+        assert error(await client.post("/mcp", content="[]")) == (400, None, -32600)
+        del client.headers["Mcp-Session-Id"]
+        assert (await client.post("/mcp", content=BATCH % "ping")).status_code == 400
