@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 import trio
-from gateway.mcp.input_required import InputRequest
 
 from actors.call import Answer, Call
 from actors.server_request import ServerRequest
@@ -21,6 +20,7 @@ from gateway.errors import GatewayError
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Result
 from gateway.mcp import era, input_required, log_levels, params, questions
+from gateway.mcp.input_required import InputRequest
 from gateway.mcp.meta import ModernMeta
 from gateway.ports import Outlet
 
@@ -167,7 +167,7 @@ class ModernCall:
     def _converted(self, answer: Answer, opened: Round) -> Message:
         """The answer in the words of the modern era."""
         if isinstance(answer, Failure):
-            failure = era.failure_to_modern(self.method, answer)
+            failure = era.failure_to_modern(answer)
             return Failure(opened.request_id, failure.code, failure.message, failure.data)
         try:
             result = era.result_to_modern(

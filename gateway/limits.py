@@ -25,7 +25,7 @@ MAX_REPAIRED_BYTES: Final = 16 * MIB
 """Longest frame that is searched for half surrogate pairs, which takes 30 ms a MiB: nobody else is served meanwhile."""
 MAX_REPAIRS: Final = 200_000
 """Surrogates in such a frame: each costs half a microsecond."""
-MAX_BATCH_MESSAGES: Final = 1000
+MAX_UPSTREAM_BATCH_MESSAGES: Final = 1000
 """Messages of a server in one batch (revision 2025-03-26); an answer to all calls that a container may have has 64."""
 MAX_NARROW_BYTES: Final = 64 * 1024
 """Up to this length it does not matter into how many pieces a message falls when it is taken apart."""
@@ -57,6 +57,12 @@ MAX_SCHEMA_NODES: Final = 10_000
 """Schemas within one tool's schema that are looked at: generated ones of real tools have some hundred."""
 MAX_SCHEMA_DEPTH: Final = 64
 """Nesting of a schema that is rewritten: real ones reach 15, and what refers to itself would have no end."""
+MAX_INPUT_REQUESTS: Final = 64
+"""Questions that one result of a server may ask: a person answers three, and a model not many more."""
+MAX_SEALED_CHARS: Final = 8 * 1024
+"""Longest `requestState` or task id of ours that is looked at; they have some hundred characters."""
+MAX_SUBSCRIBED_URIS: Final = 1024
+"""Resources that one `subscriptions/listen` follows; of more, the first are, as its acknowledgement says."""
 
 WRITE_BATCH_BYTES: Final = 64 * 1024
 """Queued frames are joined into one write up to this size; longer ones are written by themselves, without a copy."""

@@ -73,8 +73,8 @@ class Frames:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self.report(frame, Malformed(f"not JSON: {error}", code=-32700))
             return []
-        if len(elements) > limits.MAX_BATCH_MESSAGES:
-            reason = f"a batch of more than {limits.MAX_BATCH_MESSAGES} messages"
+        if len(elements) > limits.MAX_UPSTREAM_BATCH_MESSAGES:
+            reason = f"a batch of more than {limits.MAX_UPSTREAM_BATCH_MESSAGES} messages"
             self.report(frame, Malformed(reason))
             return []
         messages: list[Message] = []
