@@ -117,6 +117,11 @@ class Container(Listener):
         return self._retired or (self.upstream is not None and self.upstream.ended is not None)
 
     @property
+    def upstream_ended(self) -> bool:
+        """Whether the server is gone, so that this life is about to end."""
+        return self.upstream is not None and self.upstream.ended is not None
+
+    @property
     def inflight(self) -> int:
         """Calls that wait for its answer."""
         return self.upstream.inflight if self.upstream is not None else 0
@@ -152,6 +157,7 @@ class Container(Listener):
             idle_since=self.idle_since,
             profile=self.profile.key,
             pinned=bool(self.subscriptions),
+            stopping=self._stop.is_set() or self.upstream_ended,
         )
 
     def start(self, call: Call) -> None:

@@ -89,6 +89,36 @@ async def test_an_idle_container_is_stopped(
     assert answers.text(again) == "fake says hello"
 
 
+async def test_a_pool_sleeps_while_a_container_takes_its_time_to_end(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """It must not look again and again at what it has told to stop: a busy loop would stop this clock."""
+
+    def slow_to_end() -> FakeServer:
+        server = FakeServer()
+        server.close_s = 4.0
+        return server
+
+    backend, answers = FakeBackend(slow_to_end), Answers()
+    pool = make_pool(nursery, backend)
+    pool.submit(answers.call())
+    await trio.sleep(62)
+    looks = 0
+    act = pool._act
+
+    def counted(owned: trio.Nursery) -> None:
+        nonlocal looks
+        looks += 1
+        act(owned)
+        if looks > 10:
+            raise AssertionError("the pool spins")
+
+    pool._act = counted  # type: ignore[method-assign]
+    pool._look()
+    await trio.sleep(10)
+    assert backend.running == []
+
+
 async def test_a_failed_start_fails_the_calls_that_waited_and_no_later_one(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
