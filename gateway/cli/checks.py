@@ -14,7 +14,6 @@ import msgspec
 
 from gateway.catalog.model import ContainerLaunch, PociLaunch, Snapshot
 from gateway.catalog.sources import starter_path
-from gateway.cli.rows import place
 from gateway.cli.secret import declared_secrets, wanted_entries
 from gateway.cli.verbs import Invocation
 from gateway.configuration import load_secrets, load_snapshot
@@ -180,6 +179,13 @@ def _home(invocation: Invocation) -> Finding:
             text=f"{existing} is no folder",
             fix=f"move it away, or set MCPGW_HOME instead of {root}",
         )
+    if os.statvfs(existing).f_flag & os.ST_RDONLY:
+        return Finding(
+            "home",
+            ok=False,
+            text=f"{existing} is on a file system that is mounted read-only",
+            fix="set MCPGW_HOME to a folder that can be written",
+        )
     if not os.access(existing, os.W_OK | os.X_OK):
         return Finding(
             "home",
@@ -224,9 +230,7 @@ def _configured(invocation: Invocation, engine: _Engine) -> Iterator[Finding]:
 
 def _catalogs(snapshot: Snapshot) -> Finding:
     if snapshot.faults:
-        faults = [
-            f"{fault.name}: {place(fault.origin)}: {fault.reason}" for fault in snapshot.faults
-        ]
+        faults = [f"{fault.name}: {fault.origin}: {fault.reason}" for fault in snapshot.faults]
         return Finding(
             "catalogs",
             ok=False,
