@@ -10,6 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors import listings as module
 from actors.listings import Listings
+from gateway import limits
 from gateway.home import Home
 from gateway.jsonrpc import codec
 from gateway.mcp.listing import ServerLists
@@ -61,7 +62,7 @@ async def test_a_server_that_changes_while_it_is_asked_is_asked_again(
     listings = Listings(Home(tmp_path), names="auto", changed=lambda: None)
     old, new = Asked(), Asked()
     listings.apply({"one": enabled("one")}, {"one": old})
-    nursery.start_soon(listings.wait_complete)
+    nursery.start_soon(listings.wait_complete, limits.UNCACHED_LIST_WAIT_S)
     await wait_all_tasks_blocked()
     listings.apply({"one": enabled("one", spec_hash="spec-2")}, {"one": new})
     await wait_all_tasks_blocked()

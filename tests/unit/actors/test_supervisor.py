@@ -172,7 +172,7 @@ async def test_a_changed_launch_that_lists_the_same_is_no_news(
         house.write(CATALOG.format(tag="2"))
         await trio.sleep(1)
         assert client.standalone.messages == []
-        assert house.gateway.listings.complete()
+        assert house.gateway.listings.complete(limits.UNCACHED_LIST_WAIT_S)
 
 
 async def test_nobody_connected_starts_nothing(
