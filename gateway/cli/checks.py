@@ -38,16 +38,6 @@ class Finding(msgspec.Struct, frozen=True):
     fix: str = ""
 
 
-class Leak(msgspec.Struct, frozen=True):
-    """A container with the labels of a gateway. `own`: it belongs to this home."""
-
-    container: str
-    server: str
-    state: str
-    home: str
-    own: bool
-
-
 class _Engine(msgspec.Struct, frozen=True):
     """The engine, as far as it could be reached."""
 
@@ -73,23 +63,6 @@ def run_checks(invocation: Invocation, *, port: int) -> tuple[Finding, ...]:
         if engine.api is not None:
             engine.api.close()
     return tuple(found)
-
-
-def find_leaks(invocation: Invocation) -> tuple[Leak, ...]:
-    """The containers of all gateways on the engine, those of running gateways as well.
-
-    Raises:
-        EngineUnreachable: with the fix.
-    """
-    own = invocation.home().identity()
-    api = DockerApi(locate_engine(invocation.environ))
-    try:
-        return tuple(
-            Leak(found.name, found.server, found.state, found.home_id, found.home_id == own)
-            for found in api.find()
-        )
-    finally:
-        api.close()
 
 
 def _reach_engine(invocation: Invocation) -> _Engine:
