@@ -6,6 +6,7 @@ when a killed gateway of this home left its lock behind.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,6 +54,7 @@ class Backends:
         engine: Engine,
         docker: DockerEngine | None,
         processes: Runtime,
+        substitute: Path | None = None,
     ) -> None:
         self.engine: Engine = _Watched(engine, self)
         self.runtime: Runtime = RuntimeByLaunch({"docker": self.engine, "process": processes})
@@ -61,6 +63,8 @@ class Backends:
         self._home = home
         self._lock = lock
         self._docker = docker
+        self._substitute = substitute
+        """The folder that stands for a home that cannot be written; it goes with us."""
 
     @property
     def shares_files(self) -> bool:
@@ -107,6 +111,8 @@ class Backends:
                     await self._remove_own(self._docker)
                 await self._docker.aclose()
         self._lock.release()
+        if self._substitute is not None:
+            shutil.rmtree(self._substitute, ignore_errors=True)
 
     async def _reap(self) -> None:
         """One look at the engine and at the records of local processes."""
@@ -169,7 +175,8 @@ class _NoEngine:
 
 def open_backends(options: GatewayOptions, environ: Mapping[str, str]) -> Backends:
     """Takes the instance lock and prepares the runtimes. The caller closes it."""
-    home, lock = _take_lock(Home(Path(options.home)))
+    wanted = Home(Path(options.home))
+    home, lock = _take_lock(wanted)
     processes = ProcessRuntime(home, lock.instance_id, environ=environ, on_stderr=_log_stderr)
     docker: DockerEngine | None = None
     engine: Engine
@@ -186,7 +193,14 @@ def open_backends(options: GatewayOptions, environ: Mapping[str, str]) -> Backen
             )
         except EngineUnreachable as error:
             engine = _NoEngine(error)
-    return Backends(home, lock, engine=engine, docker=docker, processes=processes)
+    return Backends(
+        home,
+        lock,
+        engine=engine,
+        docker=docker,
+        processes=processes,
+        substitute=home.root if home is not wanted else None,
+    )
 
 
 def _take_lock(home: Home) -> tuple[Home, InstanceLock]:

@@ -210,8 +210,7 @@ def _announcement(
     """What there is to say once clients can connect."""
     snapshot = gateway.snapshot
     faults = tuple(
-        f"{fault.name} is left out ({fault.origin.source}:{fault.origin.line}): {fault.reason}"
-        for fault in snapshot.faults
+        f"{fault.name} is left out ({fault.origin}): {fault.reason}" for fault in snapshot.faults
     )
     shown = token.value if token is not None and token.origin in {"home", "memory"} else None
     return Announcement(

@@ -16,7 +16,7 @@ from gateway.cli.grammar import Parser
 from gateway.cli.output import add_format, chosen_format, fields, note, show, table
 from gateway.cli.selection import define_selection, read_selection
 from gateway.cli.verbs import Invocation, Verb
-from gateway.errors import OptionError
+from gateway.errors import OptionError, UnknownTarget
 
 _T = TypeVar("_T")
 _STDIN: Final = "-"
@@ -134,6 +134,11 @@ def _with_client(
             try:
                 await client.initialize()
                 return await ask(client)
+            except UnknownTarget:
+                for fault in gateway.snapshot.faults:
+                    if fault.enabled:
+                        note(f"{fault.name} does not run: {fault.reason}")
+                raise
             finally:
                 client.close()
 
