@@ -200,6 +200,9 @@ DEFAULT_PORT: Final = 8811
 """Port of the network transports (the same as Docker's gateway)."""
 MAX_CONNECTIONS: Final = 8192
 """Client connections at a time: a session holds a stream and posts on a second connection. Past it, accept waits."""
+MAX_DESCRIPTORS: Final = 32_768
+"""File descriptors we ask for when serving the network: one for each connection, four for each local process. The usual
+soft limit of 1024 is reached by 500 clients; servers started by us inherit ours, and some close all that there may be."""
 LISTEN_BACKLOG: Final = 1024
 """Connections the kernel queues for us while we are busy; an agent opens dozens at once."""
 KEEP_ALIVE_S: Final = 75.0
