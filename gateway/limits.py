@@ -47,6 +47,8 @@ MAX_INSTRUCTIONS_CHARS: Final = 32 * 1024
 """Instructions of all servers together, as clients see them: they go into a model's context, which is dear."""
 MAX_TEMPLATE_URI_CHARS: Final = 8 * 1024
 """Longest URI that is matched against resource templates: what browsers and servers take at most."""
+MAX_TEMPLATE_PARTS: Final = 64
+"""Variables and texts of one resource template: the matching takes a microsecond for each, and there may be thousands."""
 
 WRITE_BATCH_BYTES: Final = 64 * 1024
 """Queued frames are joined into one write up to this size; longer ones are written by themselves, without a copy."""
