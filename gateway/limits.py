@@ -27,6 +27,9 @@ MAX_BATCH_MESSAGES: Final = 1000
 """Messages of a server in one batch (revision 2025-03-26); an answer to all calls that a container may have has 64."""
 MAX_NARROW_BYTES: Final = 64 * 1024
 """Up to this length it does not matter into how many pieces a message falls when it is taken apart."""
+MAX_WIDE_BYTES: Final = MIB
+"""Up to this length params may have any fields. Longer ones, only those that MCP names: they could fall into millions of
+fields, which takes seconds, and what makes params long is one of the known."""
 READ_CHUNK_BYTES: Final = 64 * 1024
 """One read of a pipe or socket: the size of a Linux pipe buffer."""
 STDERR_TAIL_BYTES: Final = 64 * 1024
@@ -71,6 +74,8 @@ STREAM_LINGER_S: Final = 1.0
 """How long an answered event stream may take to end: one that was read to its end leaves its connection usable."""
 RECONNECT_S: Final = 1.0
 """Until a broken event stream is opened again, unless the server named another pause; doubles while it fails."""
+RECONNECT_FLOOR_S: Final = 0.1
+"""Shortest such pause: a server that asks for none would keep us busy with nothing else."""
 RECONNECT_CAP_S: Final = 30.0
 """Longest such pause of our own choosing."""
 RESUME_ATTEMPTS: Final = 5
