@@ -259,3 +259,28 @@ def test_the_process_table() -> None:
     assert not group_lives(process.pid)
     assert not process_exists(process.pid)
     assert process_space() == process_space()
+
+
+@pytest.mark.parametrize(
+    "launch",
+    [
+        {"env": {"TOKEN": "top\0secret"}},
+        {"env": {"A=B": "secret"}},
+        {"cwd": "/secret\0"},
+    ],
+    ids=["value", "name", "folder"],
+)
+async def test_what_no_program_can_be_given_is_an_error_without_it(
+    runtime: ProcessRuntime, launch: dict[str, object]
+) -> None:
+    """A secret from a file may hold anything; it neither ends the gateway nor stands in the message."""
+    with pytest.raises(StartFailed, match="settings and secrets") as failed:
+        await runtime.start(request("cat", **launch))
+    assert "secret\0" not in str(failed.value)
+    assert "top" not in str(failed.value)
+
+
+async def test_an_argument_with_a_nul_is_an_error_too(runtime: ProcessRuntime) -> None:
+    """As above."""
+    with pytest.raises(StartFailed):
+        await runtime.start(request("cat", "a\0b"))
