@@ -34,6 +34,7 @@ from gateway.runtimes.ownership import (
 from gateway.runtimes.process import ProcessRuntime
 from gateway.runtimes.process_records import sweep_processes
 from gateway.runtimes.static import StaticRuntime
+from gateway.runtimes.stderr_tail import LineSink
 from gateway.telemetry.log import get_logger
 
 log = get_logger("backends")
@@ -177,7 +178,8 @@ def open_backends(options: GatewayOptions, environ: Mapping[str, str]) -> Backen
     """Takes the instance lock and prepares the runtimes. The caller closes it."""
     wanted = Home(Path(options.home))
     home, lock = _take_lock(wanted)
-    processes = ProcessRuntime(home, lock.instance_id, environ=environ, on_stderr=_log_stderr)
+    on_stderr = stderr_log(verbose=options.verbose)
+    processes = ProcessRuntime(home, lock.instance_id, environ=environ, on_stderr=on_stderr)
     docker: DockerEngine | None = None
     engine: Engine
     if options.static:
@@ -188,7 +190,7 @@ def open_backends(options: GatewayOptions, environ: Mapping[str, str]) -> Backen
                 locate_engine(environ),
                 Owner(home.identity(), lock.instance_id),
                 in_container=options.in_container,
-                on_stderr=_log_stderr,
+                on_stderr=on_stderr,
                 on_pull=_log_pull,
             )
         except EngineUnreachable as error:
@@ -214,9 +216,14 @@ def _take_lock(home: Home) -> tuple[Home, InstanceLock]:
         return substitute, InstanceLock.take(substitute)
 
 
-def _log_stderr(server: str, line: str) -> None:
-    """A line that a server wrote on its stderr."""
-    log.debug("server_stderr", server=server, line=line)
+def stderr_log(*, verbose: bool) -> LineSink:
+    """What takes the lines that servers write on their stderr: the log, where an operator asked to see them."""
+    write = log.info if verbose else log.debug
+
+    def take(server: str, line: str) -> None:
+        write("server_stderr", server=server, line=line)
+
+    return take
 
 
 def _log_pull(progress: PullProgress) -> None:

@@ -203,6 +203,11 @@ class Container(Listener):
                     self._pipe = await self._opener()
         except GatewayError as failure:
             error = failure
+        except Exception as bug:  # noqa: BLE001 -- what one entry trips over must not end the others' servers
+            log.crash("start_failed", bug, server=self.server.name)
+            error = StartFailed(
+                f"the gateway failed to start server {self.server.name}; its log says how"
+            )
         if (pipe := self._pipe) is None:
             self._keeper.exited(self, None if self._asked else error)
             return

@@ -14,6 +14,7 @@ from gateway.cli.client import Client
 from gateway.cli.gateway_run import set_up_logs
 from gateway.cli.grammar import Parser
 from gateway.cli.output import add_format, chosen_format, fields, note, show, table
+from gateway.cli.plain_text import printable
 from gateway.cli.selection import define_selection, read_selection
 from gateway.cli.verbs import Invocation, Verb
 from gateway.errors import OptionError, UnknownTarget
@@ -89,7 +90,9 @@ def _call(arguments: Namespace, invocation: Invocation) -> int:
 
     result = _with_client(arguments, invocation, call)
     if chosen_format(arguments) == "table":
-        print(_result_text(result))
+        text = _result_text(result)
+        # Into a file or pipe it goes as it is.
+        print(printable(text) if sys.stdout.isatty() else text)
     else:
         show(result, arguments, text="")
     return 1 if result.get("isError") else 0

@@ -1,13 +1,14 @@
-"""What a gateway's backends take, they give back."""
+"""Where servers run: what a gateway's backends take they give back, and what servers write is shown where asked for."""
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from actors.backends import open_backends
+from actors.backends import open_backends, stderr_log
 from gateway.options import GatewayOptions
 
 
@@ -24,3 +25,14 @@ async def test_a_home_that_cannot_be_written_leaves_nothing_elsewhere(
     assert len(list(elsewhere.iterdir())) == 1
     await backends.aclose()
     assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize(("verbose", "level"), [(True, logging.INFO), (False, logging.DEBUG)])
+def test_what_servers_write_to_stderr_is_shown_with_verbose(
+    caplog: pytest.LogCaptureFixture, *, verbose: bool, level: int
+) -> None:
+    """Otherwise only with `--debug`."""
+    with caplog.at_level(logging.DEBUG, logger="mcpgw"):
+        stderr_log(verbose=verbose)("dice", "rolling")
+    (record,) = caplog.records
+    assert (record.levelno, record.message) == (level, "server_stderr")

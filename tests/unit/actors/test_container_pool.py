@@ -595,3 +595,27 @@ async def test_the_state_is_readable(nursery: trio.Nursery, autojump_clock: Mock
     backend.opened[0].die("killed")
     await wait_all_tasks_blocked()
     assert pool.state().last_error == "killed"
+
+
+async def test_a_bug_in_a_start_costs_only_that_start(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Some entry finds what nobody thought of; the pool goes on, and with it the gateway."""
+    broken = [True]
+
+    def make() -> FakeServer:
+        if broken[0]:
+            raise ValueError("embedded null byte")
+        return FakeServer()
+
+    backend, answers = FakeBackend(make), Answers()
+    pool = make_pool(nursery, backend)
+    first = answers.call()
+    pool.submit(first)
+    await wait_all_tasks_blocked()
+    assert "the gateway failed to start server fake" in answers.text(first)
+    broken[0] = False
+    second = answers.call()
+    pool.submit(second)
+    await wait_all_tasks_blocked()
+    assert answers.text(second) == "fake says hello"
