@@ -8,8 +8,7 @@ from typing import Final
 from tests.conformance.suite import Report
 
 _WIDTHS: Final = (8, 24, 13, 9, 9, 9)
-_COMPLAINTS: Final = 3
-_COMPLAINT_CHARS: Final = 240
+_COMPLAINT_CHARS: Final = 160
 
 TITLES: Final = ("tested", "against", "requirements", "required", "checks", "warnings", "unscored")
 
@@ -36,12 +35,11 @@ def row(what: str, against: str, report: Report, took_s: float) -> str:
 
 
 def failures(report: Report) -> Iterator[str]:
-    """What required scenarios complain of."""
+    """A line per required scenario that did not pass: its first complaint, for it explains the others."""
     for scenario in report.failing:
-        for complaint in scenario.complaints[:_COMPLAINTS]:
-            yield f"{scenario.name}: {complaint[:_COMPLAINT_CHARS]}"
-        if (more := len(scenario.complaints) - _COMPLAINTS) > 0:
-            yield f"{scenario.name}: … and {more} more"
+        first, *others = scenario.complaints
+        more = f" (and {len(others)} more)" if others else ""
+        yield f"{scenario.name}: {first[:_COMPLAINT_CHARS]}{more}"
 
 
 def hollow(report: Report, best: Report) -> Iterator[str]:
