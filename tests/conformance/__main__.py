@@ -6,6 +6,7 @@ The exit status is 1 if a required scenario has failed. `make conformance` is ho
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -46,13 +47,18 @@ def main(words: list[str]) -> int:
         print("no run is called that", file=sys.stderr)
         return 2
     folder = Path(tempfile.mkdtemp(prefix="mcpgw-conformance-"))
-    print(f"what the suite writes goes to {folder}\n{line(*TITLES)}", flush=True)
+    print(
+        f"what the suite writes is in {folder}, and stays if it fails\n{line(*TITLES)}", flush=True
+    )
     session = Session(folder)
     for turn in range(options.runs):
         for run in chosen:
             session.do(run, turn + 1)
     print("\n".join(["", *session.notes, *session.failures]))
-    return 1 if session.failures else 0
+    if session.failures:
+        return 1
+    shutil.rmtree(folder)
+    return 0
 
 
 def _is_chosen(run: Run, options: argparse.Namespace) -> bool:
