@@ -52,12 +52,15 @@ class Driver:
         print(f"{name}: {result.model_dump_json(by_alias=True, exclude_none=True)}")
 
     async def _accept(self, _context: Any, params: Any) -> ElicitResult:
-        """Accepts with the defaults of the form, and yes where there is none."""
+        """Accepts with the defaults of the form, and some yes where there is none."""
         todo, self.when_asked = self.when_asked, None
         if todo is not None:
             await todo()
         fields = params.requested_schema.get("properties", {})
-        content = {name: field.get("default", True) for name, field in fields.items()}
+        content = {
+            name: field.get("default", True if field["type"] == "boolean" else "yes")
+            for name, field in fields.items()
+        }
         return ElicitResult(action="accept", content=content)
 
     async def _sample(self, _context: Any, _params: Any) -> CreateMessageResult:
@@ -122,6 +125,18 @@ async def echo_schema(driver: Driver) -> None:
     await driver.call("json_schema_echo", schema=tools["json_schema_2020_12_tool"].input_schema)
 
 
+async def be_asked(driver: Driver) -> None:
+    """Calls every tool of the fixture that asks something; no scenario does all of these in one era."""
+    await driver.call("test_sampling", prompt="Speak.")
+    await driver.call("test_elicitation", message="Who are you?")
+    await driver.call("test_elicitation_sep1034_defaults")
+    for tool in await driver.tools():
+        if tool.name.startswith("test_input_required_result_"):
+            await driver.call(tool.name)
+    prompt = await driver.client.get_prompt("test_input_required_result_prompt")
+    print(f"prompt: {prompt.model_dump_json(by_alias=True, exclude_none=True)}")
+
+
 ACTIONS: dict[str, Callable[[Driver], Awaitable[None]]] = {
     "initialize": look,
     "tools_call": add,
@@ -134,6 +149,7 @@ ACTIONS: dict[str, Callable[[Driver], Awaitable[None]]] = {
     "http-invalid-tool-headers": call_all,
     "json-schema-ref-no-deref": look,
     "json-schema-2020-12-preservation": echo_schema,
+    "be-asked": be_asked,
 }
 
 

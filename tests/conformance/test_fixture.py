@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from tests.clients import client_venv
+from tests.conformance.driver import DOWNSTREAM
 from tests.conformance.runs import LEGACY, MODERN
 from tests.conformance.suite import judge_server
 from tests.conformance.targets import HERE, SDK, Fixture, served
@@ -33,6 +35,20 @@ DISCOVER = {
     "method": "server/discover",
     "params": {"_meta": ENVELOPE},
 }
+ANSWERS = {
+    "test_sampling": "LLM response: Sampled.",
+    "test_elicitation": "action=accept",
+    "test_elicitation_sep1034_defaults": "John Doe",
+    "test_input_required_result_elicitation": "Hello, yes!",
+    "test_input_required_result_sampling": "The model says: Sampled.",
+    "test_input_required_result_list_roots": "file:///test/root",
+    "test_input_required_result_request_state": "state-ok",
+    "test_input_required_result_multiple_inputs": "Sampled. yes: file:///test/root",
+    "test_input_required_result_multi_round": "yes likes yes.",
+    "test_input_required_result_tampered_state": "state-ok",
+    "test_input_required_result_capabilities": "capital_question, user_name, client_roots",
+    "prompt": "accept",
+}
 INITIALIZE = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO}
 
 
@@ -54,6 +70,33 @@ def test_it_passes_the_suite(
     assert len(report.required) == scenarios
     assert [scenario.name for scenario in report.failing] == []
     assert [scenario.name for scenario in report.required if not scenario.succeeded] == []
+
+
+@pytest.mark.parametrize(
+    ("fixture", "revision"), [("legacy_only", LEGACY), ("modern_only", MODERN)]
+)
+def test_a_server_of_one_era_asks_everything_in_its_way(
+    tmp_path: Path, fixture: Fixture, revision: str
+) -> None:
+    """Also what the suite only looks for in the other era; that is what crossed runs are about."""
+    scenario = {
+        "MCP_CONFORMANCE_SCENARIO": "be-asked",
+        "MCP_CONFORMANCE_PROTOCOL_VERSION": revision,
+    }
+    with served(fixture, tmp_path) as url:
+        done = subprocess.run(
+            [str(client_venv(SDK)), str(DOWNSTREAM), url],
+            env={**os.environ, **scenario},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    said = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    for name, words in ANSWERS.items():
+        assert words in said[name], f"{name}: {said[name]}"
+    assert 'isError":true' not in done.stdout
 
 
 def ask_pipe(fixture: Fixture, message: object) -> dict[str, Any]:
