@@ -15,6 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from gateway.errors import ProtocolFault
+from gateway.limits import MAX_LIST_BYTES, MAX_LIST_ITEMS
 from gateway.mcp.params import Fields, pack
 
 Kind = Literal["tools", "prompts", "resources", "templates"]
@@ -104,10 +105,16 @@ class _Unusable(Exception):
 def parse_page(kind: Kind, result: msgspec.Raw) -> Page:
     """Reads one page of a server's list; an item that cannot be used costs only itself.
 
+    Of more than `limits.MAX_LIST_ITEMS` items the others are left out.
+
     Raises:
-        ProtocolFault: the result holds no such list.
+        ProtocolFault: the result holds no such list, or is too long to be taken apart.
     """
     row = KINDS[kind]
+    if len(memoryview(result)) > MAX_LIST_BYTES:
+        raise ProtocolFault(
+            f"The server answered {row.method} with more than {MAX_LIST_BYTES} bytes."
+        )
     try:
         members = _decode_fields(result)
         raw_items = _decode_items(members[row.result])
@@ -117,11 +124,13 @@ def parse_page(kind: Kind, result: msgspec.Raw) -> Page:
         ) from error
     items: list[Item] = []
     skipped: list[str] = []
-    for position, raw in enumerate(raw_items):
+    for position, raw in enumerate(raw_items[:MAX_LIST_ITEMS]):
         try:
             items.append(_read_item(kind, raw))
         except _Unusable as reason:
             skipped.append(f"{row.result}[{position}]: {reason}")
+    if len(raw_items) > MAX_LIST_ITEMS:
+        skipped.append(f"{row.result}: more than {MAX_LIST_ITEMS} items")
     return Page(tuple(items), _next_cursor(members), tuple(skipped))
 
 

@@ -69,6 +69,8 @@ class Sse:
                 "the address in its endpoint event",
                 status=400,
             )
+        # First the body, which may take its time: nothing may come between finding the session and using it.
+        message = await read_message(call)
         session = self._sessions.find(session_id, principal)
         answers = self._answers.get(session_id)
         if session is None or answers is None:
@@ -76,7 +78,7 @@ class Sse:
                 f"there is no stream of that {SESSION_PARAMETER} (any more): open one with GET",
                 status=404,
             )
-        session.receive(await read_message(call), answers)
+        session.receive(message, answers)
         await call.respond(_ACCEPTED)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from tests.clients import cache_folder, client_venv
 from tests.conformance.image import SERVERS_FOLDER, fixture_image
-from tests.e2e.gateways import Place
+from tests.e2e.places import Place
 from tests.engine import client as engine_client
 
 Fixture = Literal["everything", "legacy_only", "modern_only"]
