@@ -17,7 +17,7 @@ from actors.server_request import ServerRequest
 from actors.upstream import Listener, Opener, Upstream
 from gateway import limits
 from gateway.catalog.model import ContainerLaunch, EnabledServer, ProcessLaunch
-from gateway.errors import GatewayError, Gone
+from gateway.errors import GatewayError, Gone, StartFailed
 from gateway.jsonrpc.messages import Notification
 from gateway.mcp.listing import ServerLists
 from gateway.mcp.profile import ClientProfile
