@@ -118,7 +118,7 @@ class Health(Protocol):
 class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     """What a gateway says of itself once it serves. `token` is a secret that its operator is meant to see.
 
-    `urls`: by transport ("sse", "streaming"), empty on stdio. `token`: None where none is asked for, or where the
+    `urls`: by transport ("sse", "streaming", "ws"), empty on stdio. `token`: None where none is asked for, or where the
     operator gave it. `servers`: the enabled ones, in catalog order. `notes`: sentences for the operator.
     """
 
