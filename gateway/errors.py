@@ -5,7 +5,8 @@
     │   ├── Malformed            not JSON, or not JSON-RPC           (-32700 / -32600)
     │   ├── UnknownMethod                                            (-32601)
     │   ├── InvalidParams                                            (-32602)
-    │   │   └── UnknownTarget    no such tool, prompt or resource
+    │   │   ├── UnknownTarget    no such tool, prompt or resource
+    │   │   └── StateRefused     a handle of ours that does not fit  (-32602)
     │   ├── VersionMismatch      protocol revision not spoken here   (-32602)
     │   ├── HeaderMismatch       HTTP headers and body disagree      (-32020)
     │   ├── MissingCapability    the client did not declare it       (-32021)
@@ -95,6 +96,10 @@ class UnknownTarget(InvalidParams):
         super().__init__(message)
         self.code = code
         self.data = data
+
+
+class StateRefused(InvalidParams):
+    """A sealed handle of ours (a `requestState`, a task id) is not valid, not for this caller or not for this request."""
 
 
 class VersionMismatch(ClientFault):

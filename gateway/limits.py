@@ -39,6 +39,12 @@ MAX_SCHEMA_NODES: Final = 10_000
 """Schemas within one tool's schema that are looked at: generated ones of real tools have some hundred."""
 MAX_SCHEMA_DEPTH: Final = 64
 """Nesting of a schema that is rewritten: real ones reach 15, and what refers to itself would have no end."""
+MAX_INPUT_REQUESTS: Final = 64
+"""Questions that one result of a server may ask: a person answers three, and a model not many more."""
+MAX_SEALED_CHARS: Final = 8 * 1024
+"""Longest `requestState` or task id of ours that is looked at; they have some hundred characters."""
+MAX_SUBSCRIBED_URIS: Final = 1024
+"""Resources that one `subscriptions/listen` follows; of more, the first are, as its acknowledgement says."""
 
 WRITE_BATCH_BYTES: Final = 64 * 1024
 """Queued frames are joined into one write up to this size; longer ones are written by themselves, without a copy."""

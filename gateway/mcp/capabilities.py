@@ -1,6 +1,6 @@
-"""What servers can do, and what is offered to clients. Must not know any one server.
+"""What servers and clients can do, and what is offered to each other. Must not know any one of them.
 
-Source: MCP 2025-11-25, lifecycle, "Capability negotiation".
+Source: MCP 2025-11-25, lifecycle, "Capability negotiation"; MCP 2026-07-28, schema, "ClientCapabilities".
 """
 
 from __future__ import annotations
@@ -10,10 +10,15 @@ from typing import Final
 
 import msgspec
 
+from gateway.mcp import versions
 from gateway.mcp.listing import KINDS, Kind
+from gateway.mcp.params import Fields, pack
 
 _EMPTY: Final = msgspec.Raw(b"{}")
 _LIST_CHANGED: Final = msgspec.Raw(b'{"listChanged":true}')
+_SUBSCRIBE: Final = msgspec.Raw(b'{"listChanged":true,"subscribe":true}')
+
+_decode_fields = msgspec.json.Decoder(Fields).decode
 
 _CAPABILITY: Final[Mapping[Kind, str]] = {
     "tools": "tools",
@@ -44,3 +49,48 @@ def offered(upstreams: Iterable[Mapping[str, msgspec.Raw]]) -> dict[str, msgspec
     if any("completions" in capabilities for capabilities in upstreams):
         offer["completions"] = _EMPTY
     return offer
+
+
+def offered_modern(
+    upstreams: Iterable[Mapping[str, msgspec.Raw]],
+    *,
+    extensions: Mapping[str, msgspec.Raw] | None = None,
+) -> dict[str, msgspec.Raw]:
+    """The capabilities that `server/discover` shows: the same for everybody, with the extensions that are relayed.
+
+    Subscriptions are answered by the gateway itself, whatever its servers can do.
+    """
+    offer = {**offered(upstreams), "resources": _SUBSCRIBE}
+    if extensions:
+        offer["extensions"] = pack(extensions)
+    return offer
+
+
+def client_to_modern(capabilities: Mapping[str, msgspec.Raw]) -> Fields:
+    """A legacy client's capabilities as they are said to a modern server: clients hold no tasks there, roots never change."""
+    kept = {name: value for name, value in capabilities.items() if name != "tasks"}
+    return {**kept, "roots": _EMPTY} if "roots" in kept else kept
+
+
+def client_to_legacy(capabilities: Mapping[str, msgspec.Raw], version: str) -> Fields:
+    """A client's capabilities as they are said to a server of that revision: without what it does not know."""
+    kept = dict(capabilities)
+    row = versions.find(version)
+    if row is None or not row.tasks:
+        kept.pop("tasks", None)
+    if row is None or not row.elicitation:
+        kept.pop("elicitation", None)
+    elif not row.url_elicitation and "elicitation" in kept:
+        modes = _modes(kept["elicitation"])
+        if modes and "form" not in modes:
+            del kept["elicitation"]
+        else:
+            kept["elicitation"] = _EMPTY
+    return kept
+
+
+def _modes(elicitation: msgspec.Raw) -> Fields:
+    try:
+        return _decode_fields(elicitation)
+    except (msgspec.DecodeError, RecursionError):
+        return {}

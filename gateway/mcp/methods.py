@@ -11,8 +11,8 @@ import msgspec
 
 Side = Literal["client", "server", "both"]
 """Who sends it."""
-Target = Literal["tool", "prompt", "resource", "ref"]
-"""What names the server that is meant: a tool, a prompt, a resource URI, or a completion's `ref` to one of these."""
+Target = Literal["tool", "prompt", "resource", "ref", "task"]
+"""What names the server that is meant: a tool, a prompt, a resource URI, a completion's `ref` to one of these, a task."""
 
 _FIRST: Final = "2024-11-05"
 _ELICITATION: Final = "2025-06-18"
@@ -23,7 +23,8 @@ _MODERN: Final = "2026-07-28"
 class Method(msgspec.Struct, frozen=True):
     """One method. It exists from revision `since` on, and before revision `until` ("" where it still does).
 
-    `target` says what its params name, None where it is not addressed to one server.
+    `target` says what its params name, None where it is not addressed to one server. `modern_sender` is set where the
+    modern era took the method from one of two sides: there, servers send no requests, and clients hardly notify.
     """
 
     name: str
@@ -32,14 +33,16 @@ class Method(msgspec.Struct, frozen=True):
     since: str = _FIRST
     until: str = ""
     target: Target | None = None
+    modern_sender: Side | None = None
 
     def exists_in(self, version: str) -> bool:
         """Whether the revision of that name has this method. Revisions are dates, so that they sort by name."""
         return self.since <= version and (not self.until or version < self.until)
 
-    def sent_by(self, side: Literal["client", "server"]) -> bool:
-        """Whether that side may send it."""
-        return self.sender in (side, "both")
+    def sent_by(self, side: Literal["client", "server"], version: str) -> bool:
+        """Whether that side may send it in that revision."""
+        modern = version >= _MODERN and self.modern_sender
+        return (modern or self.sender) in (side, "both")
 
 
 _ROWS: Final = (
@@ -49,7 +52,7 @@ _ROWS: Final = (
     Method("ping", "both", until=_MODERN),
     Method("notifications/initialized", "client", "notification", until=_MODERN),
     Method("notifications/cancelled", "both", "notification"),
-    Method("notifications/progress", "both", "notification"),
+    Method("notifications/progress", "both", "notification", modern_sender="server"),
     # Tools.
     Method("tools/list", "client"),
     Method("tools/call", "client", target="tool"),
@@ -81,11 +84,11 @@ _ROWS: Final = (
         "notifications/elicitation/complete", "server", "notification", since=_TASKS, until=_MODERN
     ),
     # Tasks: experimental in 2025-11-25, an extension since.
-    Method("tasks/get", "both", since=_TASKS),
-    Method("tasks/cancel", "both", since=_TASKS),
-    Method("tasks/result", "both", since=_TASKS, until=_MODERN),
+    Method("tasks/get", "both", since=_TASKS, target="task", modern_sender="client"),
+    Method("tasks/cancel", "both", since=_TASKS, target="task", modern_sender="client"),
+    Method("tasks/result", "both", since=_TASKS, until=_MODERN, target="task"),
     Method("tasks/list", "both", since=_TASKS, until=_MODERN),
-    Method("tasks/update", "client", since=_MODERN),
+    Method("tasks/update", "client", since=_MODERN, target="task"),
     Method("notifications/tasks/status", "both", "notification", since=_TASKS, until=_MODERN),
     Method("notifications/tasks", "server", "notification", since=_MODERN),
 )
@@ -97,4 +100,4 @@ METHODS: Final = {row.name: row for row in _ROWS}
 def find(name: str, *, version: str, sender: Literal["client", "server"]) -> Method | None:
     """The method of that name, None where `version` does not have it or that side may not send it."""
     row = METHODS.get(name)
-    return row if row and row.exists_in(version) and row.sent_by(sender) else None
+    return row if row and row.exists_in(version) and row.sent_by(sender, version) else None
