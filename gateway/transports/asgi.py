@@ -11,16 +11,14 @@ from functools import partial
 from typing import Any, Final
 
 from gateway import limits
-from gateway.auth.bearer import CHALLENGE, Authenticator
+from gateway.auth.bearer import Authenticator
 from gateway.auth.origin import NetworkRules
-from gateway.errors import GatewayError, Overloaded, Unauthorized
-from gateway.jsonrpc.codec import encode, failure
+from gateway.errors import GatewayError
 from gateway.ports import Health, Principal, Sessions
 from gateway.telemetry.log import get_logger
 from gateway.transports.cors import preflight_headers, sharing_headers
 from gateway.transports.http import (
     EVENTS,
-    JSON,
     App,
     ClientLeft,
     Headers,
@@ -31,6 +29,7 @@ from gateway.transports.http import (
     Send,
 )
 from gateway.transports.mcp_endpoint import McpEndpoint
+from gateway.transports.refusals import refusal
 from gateway.transports.sse import Sse, session_parameter
 from gateway.transports.streamable_http import SESSION_HEADER
 from gateway.transports.websocket import WebSocket
@@ -44,6 +43,7 @@ _Endpoint = Callable[[HttpCall, Principal], Awaitable[None]]
 _HEALTH: Final = "/health"
 _ROOT: Final = "/"
 _WEBSOCKET: Final = "/ws"
+_WANTED_HEADERS: Final = b"access-control-request-headers"
 _READS: Final = frozenset({"GET", "HEAD"})
 _log = get_logger("http")
 
@@ -113,7 +113,7 @@ class _Front:
             return
         self._check_network(call)
         if call.method == "OPTIONS" and call.extra_headers:
-            await call.respond(Reply(204, headers=preflight_headers()))
+            await call.respond(Reply(204, headers=preflight_headers(call.text(_WANTED_HEADERS))))
             return
         if path == _ROOT and _wants_help(call):
             await call.respond(self._help(call))
@@ -209,13 +209,5 @@ async def _refuse(call: HttpCall | WebSocketCall, error: GatewayError) -> None:
     """Says an error: its status, what the status asks for, and a JSON-RPC error as the body."""
     if call.started:
         return
-    headers: Headers = ()
-    match error:
-        case Unauthorized():
-            headers = ((b"www-authenticate", CHALLENGE.encode()),)
-        case Overloaded():
-            headers = ((b"retry-after", b"%d" % limits.RETRY_AFTER_S),)
-        case Refused():
-            headers = error.headers
     _log.debug("request_refused", status=error.http_status, path=call.path, reason=str(error))
-    await call.respond(Reply(error.http_status, encode(failure(error)), JSON, headers))
+    await call.respond(refusal(error))

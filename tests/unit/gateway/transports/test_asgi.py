@@ -77,12 +77,15 @@ async def test_a_preflight_of_an_allowed_origin_is_answered_without_token() -> N
             "/mcp",
             headers={
                 "Access-Control-Request-Method": "POST",
-                "Access-Control-Request-Headers": "authorization",
+                "Access-Control-Request-Headers": "authorization, mcp-param-Sides,x-other, mcp-param-a b",
             },
         )
         assert preflight.status_code == 204
         assert preflight.headers["access-control-allow-origin"] == origin
-        assert "Authorization" in preflight.headers["access-control-allow-headers"]
+        allowed = preflight.headers["access-control-allow-headers"]
+        assert {"Authorization", "Mcp-Method", "mcp-param-Sides"} <= set(allowed.split(", "))
+        assert "x-other" not in allowed
+        assert "mcp-param-a" not in allowed
         assert "DELETE" in preflight.headers["access-control-allow-methods"]
         refused = await client.post("/mcp", json=INITIALIZE)
         assert refused.status_code == 401
