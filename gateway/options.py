@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-Transport = Literal["stdio", "sse", "streaming"]
+Transport = Literal["stdio", "sse", "streaming", "ws"]
 NameMode = Literal["auto", "prefix", "bare"]
 
 

@@ -6,13 +6,13 @@ Who implements what: `gateway.runtimes` the runtimes and links, `gateway.upstrea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
 
 from gateway.catalog.model import ContainerLaunch, ProcessLaunch
-from gateway.jsonrpc.messages import Message
+from gateway.jsonrpc.messages import Message, Request
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -104,6 +104,24 @@ class Sessions(Protocol):
     def find(self, session_id: str, principal: Principal) -> ClientSession | None:
         """The open session of that id, if it belongs to that principal."""
 
+    def serve_stateless(
+        self, request: Request, *, principal: Principal, transport: str, outlet: Outlet
+    ) -> Callable[[], None]:
+        """Serves one request of the modern era, which says everything itself.
+
+        Its `_meta` has been read, and its revision is one that is spoken. Returns at once; the answer arrives at `outlet`
+        exactly once.
+
+        Returns:
+            How to cancel it: then nothing arrives any more. Does nothing once it is answered.
+
+        Raises:
+            GatewayError: it is not served; nothing arrives at `outlet`.
+        """
+
+    def input_schema(self, tool: str, principal: Principal) -> msgspec.Raw | None:
+        """The input schema of an exposed tool as clients see it; None where it is not known (yet)."""
+
 
 class Health(Protocol):
     """What probes ask."""
@@ -118,7 +136,7 @@ class Health(Protocol):
 class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     """What a gateway says of itself once it serves. `token` is a secret that its operator is meant to see.
 
-    `urls`: by transport ("sse", "streaming"), empty on stdio. `token`: None where none is asked for, or where the
+    `urls`: by transport ("sse", "streaming", "ws"), empty on stdio. `token`: None where none is asked for, or where the
     operator gave it. `servers`: the enabled ones, in catalog order. `notes`: sentences for the operator.
     """
 

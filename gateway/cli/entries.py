@@ -20,9 +20,10 @@ from gateway.ports import Announcement
 _LABELS: Final[Mapping[str, str]] = {
     "streaming": "Streamable HTTP",
     "sse": "SSE",
+    "ws": "WebSocket",
     "health": "health",
 }
-_CLIENT_TYPES: Final[Mapping[str, str]] = {"streaming": "http", "sse": "sse"}
+_CLIENT_TYPES: Final[Mapping[str, str]] = {"streaming": "http", "sse": "sse", "ws": "ws"}
 _NETWORK_FLAGS: Final = frozenset(
     {"--transport", "--port", "--host", "--allow-host", "--allow-origin", "--tls-cert", "--tls-key"}
 )

@@ -27,6 +27,8 @@ _TRANSPORTS: Final[Mapping[str, Transport]] = {
     "http": "streaming",
     "streamable": "streaming",
     "streamable-http": "streaming",
+    "ws": "ws",
+    "websocket": "ws",
 }
 _PROMISES: Final[Mapping[str, str]] = {
     "block_network": "leave it out, or set `disableNetwork: true` on entries that need no network",
@@ -57,10 +59,10 @@ def _define_serving(parser: Parser) -> None:
     parser.section("how to serve")
     parser.choice(
         "--transport",
-        ("stdio", "sse", "streaming"),
+        ("stdio", "sse", "streaming", "ws"),
         default="stdio",
         also=tuple(_TRANSPORTS),
-        help="how clients connect (default stdio); the two network forms serve the same endpoints",
+        help="how clients connect (default stdio); the network forms serve the same endpoints",
     )
     parser.value(
         "--port",

@@ -204,8 +204,14 @@ class _Network:
         host, port = addresses[0]
         if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
             host = "127.0.0.1"
-        base = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-        return {"sse": f"{base}/sse", "streaming": f"{base}/mcp", "health": f"{base}/health"}
+        place = f"{f'[{host}]' if ':' in host else host}:{port}"
+        base = f"{scheme}://{place}"
+        return {
+            "sse": f"{base}/sse",
+            "streaming": f"{base}/mcp",
+            "ws": f"{'wss' if self._options.tls_cert else 'ws'}://{place}/ws",
+            "health": f"{base}/health",
+        }
 
 
 def _announcement(

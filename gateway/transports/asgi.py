@@ -7,21 +7,19 @@ do not exist are answered before the token. Must not know the server that carrie
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from gateway import limits
-from gateway.auth.bearer import CHALLENGE, Authenticator
+from gateway.auth.bearer import Authenticator
 from gateway.auth.origin import NetworkRules
-from gateway.errors import GatewayError, Overloaded, Unauthorized
-from gateway.jsonrpc.codec import encode, failure
+from gateway.errors import GatewayError
 from gateway.ports import Health, Principal, Sessions
 from gateway.telemetry.log import get_logger
 from gateway.transports.cors import preflight_headers, sharing_headers
 from gateway.transports.http import (
     CLOSE,
     EVENTS,
-    JSON,
     App,
     ClientLeft,
     Headers,
@@ -32,8 +30,11 @@ from gateway.transports.http import (
     Send,
 )
 from gateway.transports.mcp_endpoint import McpEndpoint
+from gateway.transports.refusals import refusal
 from gateway.transports.sse import Sse, session_parameter
 from gateway.transports.streamable_http import SESSION_HEADER
+from gateway.transports.websocket import WebSocket
+from gateway.transports.websocket_call import WebSocketCall
 from gateway.web.health import health_page
 from gateway.web.help import SECURITY_HEADERS, help_page
 from gateway.web.page import Page
@@ -42,6 +43,8 @@ _Endpoint = Callable[[HttpCall, Principal], Awaitable[None]]
 
 _HEALTH: Final = "/health"
 _ROOT: Final = "/"
+_WEBSOCKET: Final = "/ws"
+_WANTED_HEADERS: Final = b"access-control-request-headers"
 _READS: Final = frozenset({"GET", "HEAD"})
 _log = get_logger("http")
 
@@ -59,9 +62,7 @@ def make_app(
 
     async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            # Hypercorn fails here where a client has sent on before it was accepted; then nobody is left to tell.
-            with suppress(Exception):
-                await send({"type": "websocket.close"})
+            await front.serve_websocket(WebSocketCall(scope, receive, send))
         elif scope["type"] == "http":
             await front.serve(HttpCall(scope, receive, send))
 
@@ -86,6 +87,7 @@ class _Front:
         self._program = program
         mcp = McpEndpoint(sessions, health)
         sse = Sse(sessions, health)
+        self._websocket = WebSocket(sessions, health)
         self._routes: Mapping[str, Mapping[str, _Endpoint]] = {
             "/mcp": {
                 "GET": mcp.get,
@@ -94,21 +96,16 @@ class _Front:
             },
             "/sse": {"GET": sse.get, "POST": sse.post},
             "/messages": {"POST": sse.post},
+            _WEBSOCKET: {"GET": _ask_for_upgrade},
         }
 
     async def serve(self, call: HttpCall) -> None:
         """Answers one request. An error of ours costs that request only, and is logged."""
-        try:
-            await self._serve(call)
-        except ClientLeft:
-            _log.debug("client_left", path=call.path)
-        except GatewayError as error:
-            await _refuse(call, error)
-        except Exception as error:  # noqa: BLE001 -- the edge: one broken request must not end the others
-            _log.crash("request_failed", error, method=call.method, path=call.path)
-            await _refuse(
-                call, GatewayError("the gateway failed on this request; its log says how")
-            )
+        await _guard(call, partial(self._serve, call))
+
+    async def serve_websocket(self, call: WebSocketCall) -> None:
+        """Serves one WebSocket, or refuses its handshake. An error of ours costs that connection only, and is logged."""
+        await _guard(call, partial(self._serve_websocket, call))
 
     async def _serve(self, call: HttpCall) -> None:
         path = call.path.rstrip("/") or _ROOT
@@ -117,7 +114,7 @@ class _Front:
             return
         self._check_network(call)
         if call.method == "OPTIONS" and call.extra_headers:
-            await call.respond(Reply(204, headers=preflight_headers()))
+            await call.respond(Reply(204, headers=preflight_headers(call.text(_WANTED_HEADERS))))
             return
         if path == _ROOT and _wants_help(call):
             await call.respond(self._help(call))
@@ -132,7 +129,14 @@ class _Front:
             )
         await endpoint(call, principal)
 
-    def _check_network(self, call: HttpCall) -> None:
+    async def _serve_websocket(self, call: WebSocketCall) -> None:
+        self._check_network(call)
+        if call.path.rstrip("/") != _WEBSOCKET:
+            raise Refused(f"there is no WebSocket at this address: try {_WEBSOCKET}", status=404)
+        principal = self._auth.authenticate(call.header(b"authorization"))
+        await self._websocket.serve(call, principal)
+
+    def _check_network(self, call: HttpCall | WebSocketCall) -> None:
         """Raises `Forbidden` for a wrong Host or Origin; arranges for an allowed page to read whatever is answered."""
         if call.header(b"content-length") is not None and call.header(b"transfer-encoding"):
             # RFC 9112 §6.3: an attempt to smuggle a second request past a proxy that believes the other of the two.
@@ -152,7 +156,9 @@ class _Front:
         if path == _ROOT:
             path = "/sse" if _is_sse(call) else "/mcp"
         if path not in self._routes:
-            raise Refused("there is nothing at this address: try /mcp, /sse or /health", status=404)
+            raise Refused(
+                "there is nothing at this address: try /mcp, /sse, /ws or /health", status=404
+            )
         return self._routes[path]
 
     def _help(self, call: HttpCall) -> Reply:
@@ -161,6 +167,32 @@ class _Front:
             f"{call.scheme}://{host}", program=self._program, token_required=self._auth.required
         )
         return _reply(page, SECURITY_HEADERS)
+
+
+async def _guard(call: HttpCall | WebSocketCall, serve: Callable[[], Awaitable[None]]) -> None:
+    """Serves, and says what went wrong."""
+    try:
+        await serve()
+    except ClientLeft:
+        _log.debug("client_left", path=call.path)
+    except GatewayError as error:
+        await _refuse(call, error)
+    except Exception as error:  # noqa: BLE001 -- the edge: one broken request must not end the others
+        _log.crash("request_failed", error, method=call.method, path=call.path)
+        await _refuse(call, GatewayError("the gateway failed on this request; its log says how"))
+
+
+async def _ask_for_upgrade(call: HttpCall, principal: Principal) -> None:  # noqa: ARG001 -- an endpoint's signature
+    """Says what the address is for.
+
+    Raises:
+        Refused: always.
+    """
+    raise Refused(
+        "this is for WebSocket clients: ask for an upgrade",
+        status=426,
+        headers=((b"upgrade", b"websocket"),),
+    )
 
 
 def _wants_help(call: HttpCall) -> bool:
@@ -181,17 +213,9 @@ def _reply(page: Page, headers: Headers = ()) -> Reply:
     )
 
 
-async def _refuse(call: HttpCall, error: GatewayError) -> None:
+async def _refuse(call: HttpCall | WebSocketCall, error: GatewayError) -> None:
     """Says an error: its status, what the status asks for, and a JSON-RPC error as the body."""
     if call.started:
         return
-    headers: Headers = ()
-    match error:
-        case Unauthorized():
-            headers = ((b"www-authenticate", CHALLENGE.encode()),)
-        case Overloaded():
-            headers = ((b"retry-after", b"%d" % limits.RETRY_AFTER_S),)
-        case Refused():
-            headers = error.headers
     _log.debug("request_refused", status=error.http_status, path=call.path, reason=str(error))
-    await call.respond(Reply(error.http_status, encode(failure(error)), JSON, headers))
+    await call.respond(refusal(error))

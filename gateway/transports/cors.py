@@ -7,12 +7,24 @@ Source: WHATWG Fetch, "CORS protocol".
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from gateway import limits
 from gateway.transports.http import Headers
 
 _VARY: Final = (b"vary", b"Origin")
+_KNOWN: Final = (
+    "Authorization",
+    "Content-Type",
+    "Accept",
+    "Last-Event-ID",
+    "Mcp-Session-Id",
+    "MCP-Protocol-Version",
+    "Mcp-Method",
+    "Mcp-Name",
+)
+_MIRRORED: Final = re.compile(r"mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]+", re.IGNORECASE)
 
 
 def sharing_headers(origin: str) -> Headers:
@@ -24,13 +36,18 @@ def sharing_headers(origin: str) -> Headers:
     )
 
 
-def preflight_headers() -> Headers:
-    """Further headers of the answer to a preflight: every method and header that MCP knows."""
+def preflight_headers(wanted: str | None) -> Headers:
+    """Further headers of the answer to a preflight: every method and header that MCP knows.
+
+    Headers that repeat arguments of a call have names of their servers' making: those are allowed as they are asked for.
+    """
+    names = (part.strip() for part in (wanted or "").split(","))
+    mirrored = [name for name in names if _MIRRORED.fullmatch(name)]
     return (
         (b"access-control-allow-methods", b"GET, POST, DELETE"),
         (
             b"access-control-allow-headers",
-            b"Authorization, Content-Type, Accept, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID",
+            ", ".join([*_KNOWN, *mirrored]).encode(),
         ),
         (b"access-control-max-age", b"%d" % limits.CORS_MAX_AGE_S),
     )

@@ -3,20 +3,20 @@
 The only place that touches ASGI's dictionaries, and the one that knows what it takes to refuse a request whose body is
 still under way: a server that closes at once makes the kernel throw its own answer away.
 
-Source: ASGI 3.0, HTTP; RFC 9110 §5.3 (repeated headers), §12.5.1 (Accept).
+Source: ASGI 3.0, HTTP; RFC 9110 §12.5.1 (Accept).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import msgspec
 import trio
 
 from gateway import limits
 from gateway.errors import ClientFault
+from gateway.transports.request_head import RequestHead
 
 Headers = tuple[tuple[bytes, bytes], ...]
 Event = MutableMapping[str, Any]
@@ -62,37 +62,21 @@ class Accepted(msgspec.Struct, frozen=True):
     """The types that are spelled out: a browser's `*/*` does not ask for an event stream."""
 
 
-class HttpCall:
+class HttpCall(RequestHead):
     """One request and its answer. Exactly one of `respond` and `start` is called, once."""
 
     def __init__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        super().__init__(scope)
         self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.scheme: str = scope["scheme"]
         self.extra_headers: Headers = ()
         """Headers of whatever answer there will be (CORS)."""
         self.started = False
         """Whether an answer is under way: then no other can be given."""
-        self._query: bytes = scope["query_string"]
-        self._headers = _joined(scope["headers"])
         self._receive = receive
         self._send = send
         self._body_read = not (
             b"content-length" in self._headers or b"transfer-encoding" in self._headers
         )
-
-    def header(self, name: bytes) -> bytes | None:
-        """The value of a header by its lower-case name, None where it is absent."""
-        return self._headers.get(name)
-
-    def text(self, name: bytes) -> str | None:
-        """The same as text; bytes that are not ASCII keep their code point and so match nothing."""
-        value = self._headers.get(name)
-        return None if value is None else value.decode("latin-1")
-
-    def query(self) -> dict[str, str]:
-        """The query's parameters; of repeated ones the last."""
-        return dict(parse_qsl(self._query.decode("latin-1")))
 
     def accepted(self) -> Accepted:
         """What the client wants to read; everything where it does not say."""
@@ -223,15 +207,6 @@ def parse_accept(header: str | None) -> Accepted:
 def _is_refusal(parameter: str) -> bool:
     name, _, value = parameter.partition("=")
     return name.strip() == "q" and value.strip().rstrip("0") in {"", "0."}
-
-
-def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Headers by name. A repeated one is joined, so that two tokens or two Hosts match none."""
-    joined: dict[bytes, bytes] = {}
-    for raw_name, value in headers:
-        name = raw_name.lower()
-        joined[name] = joined[name] + b", " + value if name in joined else value
-    return joined
 
 
 def _too_long(max_bytes: int) -> Refused:

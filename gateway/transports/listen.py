@@ -1,4 +1,4 @@
-"""Serves an ASGI application on sockets of our own, through hypercorn. The only module that imports hypercorn.
+"""Serves an ASGI application on sockets of our own, through hypercorn, which only this and `websocket_stream` import.
 
 Hypercorn speaks HTTP on each connection (`TCPServer`, looked up by name: the version is pinned, a contract test holds
 it). Listening, accepting and stopping are ours: its worker cannot be handed listeners that bound a stalled reader, and
@@ -95,6 +95,9 @@ class _Http:
         from hypercorn.trio.worker_context import WorkerContext  # noqa: PLC0415 -- as above
         from hypercorn.typing import ConnectionState  # noqa: PLC0415 -- as above
 
+        from gateway.transports import websocket_stream  # noqa: PLC0415 -- as above
+
+        websocket_stream.install()
         # What hypercorn's protocol code falls over when a client breaks the rules in the middle of an answer.
         self._clients_fault = LocalProtocolError
         self._context = WorkerContext(max_requests=None)
@@ -162,6 +165,8 @@ def _config() -> Config:
     config.keep_alive_max_requests = _NO_LIMIT
     config.h11_max_incomplete_size = limits.HEAD_BYTES
     config.ssl_handshake_timeout = limits.CONNECT_TIMEOUT_S
+    config.websocket_max_message_size = limits.MAX_FRAME_BYTES
+    config.websocket_ping_interval = limits.WEBSOCKET_PING_S
     return config
 
 

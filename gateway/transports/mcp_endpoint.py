@@ -1,15 +1,26 @@
 """The endpoint that both eras of Streamable HTTP share: it tells them apart, request by request.
 
-Must not know what either does with it.
+By what a request says of itself, never by its method: `initialize` of the modern era is an unknown method there.
 
 Source: MCP 2026-07-28, transports, "Streamable HTTP", "Backward Compatibility".
 """
 
 from __future__ import annotations
 
+from typing import Final
+
+from gateway.errors import InvalidParams, Malformed
+from gateway.jsonrpc.codec import decode
+from gateway.jsonrpc.messages import Message, Notification, Request
+from gateway.mcp import meta, params
+from gateway.mcp.versions import MODERN
 from gateway.ports import Health, Principal, Sessions
-from gateway.transports.http import HttpCall
-from gateway.transports.streamable_http import StreamableHttp, read_body
+from gateway.transports.http import HttpCall, Refused
+from gateway.transports.stateless_http import StatelessHttp
+from gateway.transports.streamable_http import VERSION_HEADER, StreamableHttp, read_body
+
+_MARK: Final = b"io.modelcontextprotocol"
+"""In every request that says its revision itself: others need not be looked into twice."""
 
 
 class McpEndpoint:
@@ -17,15 +28,65 @@ class McpEndpoint:
 
     def __init__(self, sessions: Sessions, health: Health) -> None:
         self._legacy = StreamableHttp(sessions, health)
+        self._modern = StatelessHttp(sessions, health)
 
     async def post(self, call: HttpCall, principal: Principal) -> None:
-        """Takes what a client sends."""
-        await self._legacy.post(call, principal, await read_body(call))
+        """Takes what a client sends.
+
+        Raises:
+            Refused: the request is wrong as HTTP, or names no session.
+            Malformed: its body is no JSON-RPC message.
+            Overloaded: nothing new is accepted at the moment.
+        """
+        body = await read_body(call)
+        if call.text(VERSION_HEADER) in MODERN:
+            await self._modern.post(call, principal, decode(body))
+        elif (message := _modern_message(body)) is not None:
+            await self._modern.post(call, principal, message)
+        else:
+            await self._legacy.post(call, principal, body)
 
     async def get(self, call: HttpCall, principal: Principal) -> None:
-        """Opens an event stream."""
+        """Opens an event stream of a session.
+
+        Raises:
+            Refused: the request is wrong as HTTP, names no session, or is of a revision without sessions.
+            ClientFault: the stream that it names is kept no more.
+        """
+        _refuse_modern(call)
         await self._legacy.get(call, principal)
 
     async def delete(self, call: HttpCall, principal: Principal) -> None:
-        """Ends a session."""
+        """Ends a session.
+
+        Raises:
+            Refused: the request names no session, or is of a revision without sessions.
+        """
+        _refuse_modern(call)
         await self._legacy.delete(call, principal)
+
+
+def _modern_message(body: bytes) -> Message | None:
+    """The message in a body that says its revision itself; None for any other."""
+    if _MARK not in body:
+        return None
+    try:
+        message = decode(body)
+        if not isinstance(message, Request | Notification):
+            return None
+        return None if meta.parse_meta(params.fields(message.params)) is None else message
+    except InvalidParams:
+        # It says something of the kind, and not right: for the modern era to refuse.
+        return message if isinstance(message, Request) else None
+    except Malformed:
+        return None
+
+
+def _refuse_modern(call: HttpCall) -> None:
+    version = call.text(VERSION_HEADER)
+    if version in MODERN:
+        raise Refused(
+            f"{version} has no sessions and no streams of their own: it takes POST",
+            status=405,
+            headers=((b"allow", b"POST"),),
+        )

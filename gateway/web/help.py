@@ -62,6 +62,7 @@ _PAGE: Final = Template("""\
 <dl>
   <dt>Streamable HTTP</dt><dd><code>$base/mcp</code></dd>
   <dt>SSE</dt><dd><code>$base/sse</code></dd>
+  <dt>WebSocket</dt><dd><code>$socket/ws</code></dd>
   <dt>Health</dt><dd><code>$base/health</code></dd>
 </dl>
 $access
@@ -93,6 +94,7 @@ def help_page(base_url: str, *, program: str, token_required: bool) -> Page:
         header = f" -H 'Authorization: Bearer {_PLACEHOLDER}'"
     text = _PAGE.substitute(
         base=html.escape(base_url),
+        socket=html.escape(base_url.replace("http", "ws", 1)),
         access=_NEEDS_TOKEN if token_required else _OPEN_TO_ALL,
         http_entry=_entry(entry),
         stdio_entry=_entry({"command": program, "args": ["gateway", "run"]}),

@@ -1,4 +1,4 @@
-"""What every transport promises: one suite, run over stdio, Streamable HTTP and SSE."""
+"""What every transport promises: one suite, run over stdio, Streamable HTTP, SSE and WebSocket."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import msgspec
 import pytest
 import trio
 import trio.testing
+from trio_websocket import WebSocketConnection
 
 from gateway.jsonrpc.sse import EventSplitter, ServerSentEvent
 from gateway.mcp.versions import LEGACY
 from tests.fakes.sessions import FakeSession
 from tests.unit.gateway.transports.pipes import stdio_client
 from tests.unit.gateway.transports.serving import EventStream, Site, serving
+from tests.unit.gateway.transports.test_websocket import connected
 
 Json = dict[str, object]
 
@@ -150,7 +152,38 @@ async def sse() -> AsyncIterator[Client]:
         await site.last.was_closed.wait()
 
 
-@pytest.fixture(params=[stdio, streamable_http, sse], ids=lambda opener: str(opener.__name__))
+class WebSocketPeer:
+    """Text frames."""
+
+    def __init__(self, site: Site, socket: WebSocketConnection) -> None:
+        self._site, self._socket = site, socket
+
+    @property
+    def session(self) -> FakeSession:
+        """The session behind it."""
+        return self._site.last
+
+    async def send(self, message: bytes) -> None:
+        """Sends a frame. A text frame can only be sent as text, so that broken UTF-8 is sent as broken JSON."""
+        await self._socket.send_message(message.decode("utf-8", "backslashreplace"))
+
+    async def receive(self) -> Json:
+        """The next frame."""
+        return msgspec.json.decode(await self._socket.get_message(), type=Json)
+
+
+@asynccontextmanager
+async def websocket() -> AsyncIterator[Client]:
+    """One connection for everything."""
+    async with serving(Site()) as site:
+        async with connected(site) as socket:
+            yield WebSocketPeer(site, socket)
+        await site.last.was_closed.wait()
+
+
+@pytest.fixture(
+    params=[stdio, streamable_http, sse, websocket], ids=lambda opener: str(opener.__name__)
+)
 async def client(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
     """A connected client; afterwards its session has to be closed."""
     async with request.param() as connected:

@@ -6,6 +6,8 @@ The transports are tested against these. Methods a client may call: `initialize`
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import trio
 
@@ -123,6 +125,30 @@ class FakeSessions:
     def __init__(self) -> None:
         self.all: list[FakeSession] = []
         self.full = False
+        self.stateless: list[FakeSession] = []
+        """One for each request of the modern era; closed when that was cancelled."""
+        self.schemas: dict[str, msgspec.Raw] = {}
+
+    def serve_stateless(
+        self, request: Request, *, principal: Principal, transport: str, outlet: Outlet
+    ) -> Callable[[], None]:
+        """Serves the request in a session of its own, unless `full`."""
+        if self.full:
+            raise Overloaded("too many sessions are open: try again later")
+        session = FakeSession(f"stateless-{len(self.stateless) + 1}", principal, transport)
+        self.stateless.append(session)
+        session.receive(request, outlet)
+
+        def cancel() -> None:
+            if session.waiting:
+                session.waiting.clear()
+                session.close()
+
+        return cancel
+
+    def input_schema(self, tool: str, principal: Principal) -> msgspec.Raw | None:  # noqa: ARG002 -- the Protocol's signature
+        """One of `schemas`."""
+        return self.schemas.get(tool)
 
     def open(self, principal: Principal, *, transport: str) -> FakeSession:
         """Opens a session, unless `full`."""

@@ -11,7 +11,11 @@ from gateway.cli.verbs import Invocation
 from gateway.options import GatewayOptions
 from gateway.ports import Announcement
 
-URLS = {"sse": "http://127.0.0.1:8811/sse", "streaming": "http://127.0.0.1:8811/mcp"}
+URLS = {
+    "sse": "http://127.0.0.1:8811/sse",
+    "streaming": "http://127.0.0.1:8811/mcp",
+    "ws": "ws://127.0.0.1:8811/ws",
+}
 
 
 def entries(lines: tuple[str, ...]) -> list[dict[str, object]]:
@@ -49,7 +53,9 @@ def test_notes_are_told(tmp_path: Path) -> None:
     assert lines == ("mcpgw: serving 0 servers", "mcpgw: b is left out")
 
 
-@pytest.mark.parametrize(("transport", "kind"), [("streaming", "http"), ("sse", "sse")])
+@pytest.mark.parametrize(
+    ("transport", "kind"), [("streaming", "http"), ("sse", "sse"), ("ws", "ws")]
+)
 def test_network_entries(tmp_path: Path, transport: str, kind: str) -> None:
     """The URL that was asked for comes first; both entries are ready to paste."""
     run = invocation(tmp_path, "--transport", transport, "--port=8811", MCPGW_HOME="/h")

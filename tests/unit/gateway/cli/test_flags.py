@@ -48,6 +48,7 @@ def test_home_variable_wins() -> None:
     [
         ("stdio", "stdio"), ("sse", "sse"), ("streaming", "streaming"),
         ("http", "streaming"), ("streamable", "streaming"), ("streamable-http", "streaming"),
+        ("ws", "ws"), ("websocket", "ws"),
     ],
 )  # fmt: skip
 def test_transport_aliases(word: str, transport: str) -> None:

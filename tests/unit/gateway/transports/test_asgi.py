@@ -77,12 +77,15 @@ async def test_a_preflight_of_an_allowed_origin_is_answered_without_token() -> N
             "/mcp",
             headers={
                 "Access-Control-Request-Method": "POST",
-                "Access-Control-Request-Headers": "authorization",
+                "Access-Control-Request-Headers": "authorization, mcp-param-Sides,x-other, mcp-param-a b",
             },
         )
         assert preflight.status_code == 204
         assert preflight.headers["access-control-allow-origin"] == origin
-        assert "Authorization" in preflight.headers["access-control-allow-headers"]
+        allowed = preflight.headers["access-control-allow-headers"]
+        assert {"Authorization", "Mcp-Method", "mcp-param-Sides"} <= set(allowed.split(", "))
+        assert "x-other" not in allowed
+        assert "mcp-param-a" not in allowed
         assert "DELETE" in preflight.headers["access-control-allow-methods"]
         refused = await client.post("/mcp", json=INITIALIZE)
         assert refused.status_code == 401
@@ -205,17 +208,29 @@ async def test_an_open_gateway_lets_everybody_in() -> None:
         assert (await client.post("/mcp", json=INITIALIZE)).status_code == 403
 
 
-async def test_a_websocket_is_closed_before_it_opens() -> None:
-    """There is no such transport yet."""
-    asked = AsgiRequest()
-    asked.scope["type"] = "websocket"
-    sent: list[object] = []
+async def test_an_error_of_ours_refuses_one_websocket(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As it costs a request."""
 
-    async def send(event: object) -> None:
-        sent.append(event)
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("inside")
 
-    await Site().app(asked.scope, asked.call._receive, send)
-    assert sent == [{"type": "websocket.close"}]
+    monkeypatch.setattr(site.sessions, "open", fail)
+    async with site.client() as client:
+        failed = await client.get(
+            "/ws",
+            headers={
+                "Connection": "Upgrade",
+                "Upgrade": "websocket",
+                "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+                "Sec-WebSocket-Protocol": "mcp",
+            },
+        )
+    assert failed.status_code == 500
+    assert "inside" not in failed.text
+    assert "request_failed" in caplog.text
 
 
 async def test_an_error_of_ours_costs_one_request(

@@ -271,7 +271,7 @@ async def test_a_connection_that_fails_in_hypercorn_is_logged_and_survived(
 async def test_a_websocket_client_that_does_not_wait_is_cut_quietly(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Hypercorn answers it twice and falls over; a stranger must not fill the log with that."""
+    """Hypercorn would answer it twice and fall over; a stranger must not fill the log with that."""
     async with await trio.open_tcp_stream("127.0.0.1", site.port) as stream:
         await stream.send_all(
             b"GET /mcp HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
