@@ -12,6 +12,7 @@ from gateway.mcp.params import (
     fields,
     pack,
     progress_token,
+    reported_token,
     request_id,
     text,
     with_progress_token,
@@ -86,6 +87,8 @@ def test_the_progress_token_is_found(params: bytes, token: Id | None) -> None:
         (progress_token, b'{"_meta":[]}', "params._meta must"),
         (progress_token, b'{"_meta":{"progressToken":true}}', "params._meta.progressToken"),
         (progress_token, b'{"_meta":{"progressToken":null}}', "params._meta.progressToken"),
+        (reported_token, b"{}", "params.progressToken"),
+        (reported_token, b'{"progressToken":{}}', "params.progressToken"),
         (request_id, b"{}", "params.requestId"),
         (request_id, b'{"requestId":null}', "params.requestId"),
         (request_id, b'{"requestId":{}}', "params.requestId"),
@@ -129,3 +132,9 @@ def test_the_id_of_a_cancelled_request_is_read() -> None:
     """As it was written."""
     assert request_id(of(b'{"requestId":"7","reason":"x"}')) == "7"
     assert request_id(of(b'{"requestId":7}')) == 7
+
+
+def test_the_token_of_a_progress_report_is_read() -> None:
+    """As it was written."""
+    assert reported_token(of(b'{"progressToken":"t","progress":1}')) == "t"
+    assert reported_token(of(b'{"progressToken":0}')) == 0
