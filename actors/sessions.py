@@ -9,6 +9,7 @@ import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 
+import msgspec
 import trio
 
 from actors.container_pool import Reports
@@ -20,7 +21,7 @@ from actors.server_request import ServerRequest
 from actors.session import SERVER_INFO, Session
 from actors.stateless import StatelessDesk
 from gateway import limits
-from gateway.errors import GatewayError, InvalidParams, Overloaded
+from gateway.errors import GatewayError, InvalidParams, Overloaded, UnknownTarget
 from gateway.jsonrpc.messages import Notification, Request
 from gateway.mcp import params
 from gateway.mcp.listing import ServerLists
@@ -95,6 +96,18 @@ class SessionRegistry(Reports):
         """Serves a request of the modern era, which needs no session; gives what cancels it."""
         log.debug("stateless_request", method=request.method, transport=transport)
         return self.desk.serve(request, principal=principal, outlet=outlet)
+
+    def input_schema(self, tool: str, principal: Principal) -> msgspec.Raw | None:  # noqa: ARG002 -- all see the same
+        """The input schema of an exposed tool as clients see it; None where it is not known (yet)."""
+        try:
+            route = self.listings.directory().tool(tool)
+        except UnknownTarget:
+            return None
+        lists = self.listings.lists_of(route.server)
+        items = lists.tools if lists is not None else ()
+        return next(
+            (item.fields.get("inputSchema") for item in items if item.key == route.name), None
+        )
 
     def find(self, session_id: str, principal: Principal) -> Session | None:
         """The open session of that id, if it belongs to that principal."""

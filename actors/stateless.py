@@ -15,7 +15,6 @@ from itertools import count
 
 import msgspec
 import trio
-from gateway.mcp.sealed import Seal, StateClaims
 
 from actors.assignment import EVERYBODY
 from actors.call import Answer, Call
@@ -48,6 +47,7 @@ from gateway.mcp import (
 from gateway.mcp.listing import LIST_METHODS
 from gateway.mcp.meta import ModernMeta
 from gateway.mcp.profile import NEUTRAL, profile_of
+from gateway.mcp.sealed import Seal, StateClaims
 from gateway.mcp.targets import TARGETS, Target, read_target
 from gateway.ports import Outlet, Principal
 from gateway.telemetry.log import get_logger

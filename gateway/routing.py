@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.errors import UnknownTarget
 from gateway.limits import LIST_PAGE_ITEMS, MAX_INSTRUCTIONS_CHARS
-from gateway.mcp.capabilities import offered
+from gateway.mcp.capabilities import offered, offered_modern
 from gateway.mcp.cursors import decode_cursor, encode_cursor
 from gateway.mcp.listing import KINDS, Item, Kind, ServerLists, list_result
 from gateway.mcp.naming import SEPARATOR, Exposure, NameMode, Offer, expose, first_wins
@@ -59,10 +59,12 @@ class Directory:
         self,
         shelves: Mapping[Kind, _Shelf],
         capabilities: Mapping[str, msgspec.Raw],
+        modern_capabilities: Mapping[str, msgspec.Raw],
         instructions: str,
     ) -> None:
         self._shelves = shelves
         self._capabilities = capabilities
+        self._modern_capabilities = modern_capabilities
         self._instructions = instructions
         # Most specific first, so that the first match is the best one.
         self._templates: Sequence[tuple[UriTemplate, str]] = sorted(
@@ -106,6 +108,10 @@ class Directory:
     def capabilities(self) -> Mapping[str, msgspec.Raw]:
         """The capabilities shown to a client at `initialize`."""
         return self._capabilities
+
+    def modern_capabilities(self) -> Mapping[str, msgspec.Raw]:
+        """The capabilities shown by `server/discover`."""
+        return self._modern_capabilities
 
     def instructions(self) -> str:
         """The servers' instructions, each under its server's name; "" where none has any."""
@@ -169,11 +175,11 @@ class Directory:
 def build_directory(servers: Sequence[Offering], *, names: NameMode) -> Directory:
     """Merges the lists of these servers, which come in catalog order."""
     shelves: dict[Kind, _Shelf] = {kind: _build_shelf(kind, servers, names) for kind in KINDS}
-    capabilities = offered(server.lists.capabilities for server in servers)
+    known = [server.lists.capabilities for server in servers]
     instructions = _merge_instructions(
         (server.server, server.lists.instructions.strip()) for server in servers
     )
-    return Directory(shelves, capabilities, instructions)
+    return Directory(shelves, offered(known), offered_modern(known), instructions)
 
 
 def _build_shelf(kind: Kind, servers: Sequence[Offering], names: NameMode) -> _Shelf:

@@ -41,6 +41,14 @@ def test_a_client_that_says_nothing_of_itself_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("info", "name"), [(b'{"name":"c"}', "c"), (b"{}", ""), (b'{"name":3}', "")]
+)
+def test_a_client_has_a_name_for_logs(info: bytes, name: str) -> None:
+    """Or none."""
+    assert ClientHello("1", {}, Raw(info)).client_name == name
+
+
+@pytest.mark.parametrize(
     "params",
     [
         None,

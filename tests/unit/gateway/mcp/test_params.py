@@ -7,12 +7,12 @@ import pytest
 
 from gateway.errors import InvalidParams
 from gateway.jsonrpc.messages import Id
-from gateway.limits import MAX_WIDE_BYTES
 from gateway.mcp.params import (
     Fields,
     fields,
     pack,
     progress_token,
+    reported_token,
     request_id,
     text,
     with_progress_token,
@@ -87,6 +87,8 @@ def test_the_progress_token_is_found(params: bytes, token: Id | None) -> None:
         (progress_token, b'{"_meta":[]}', "params._meta must"),
         (progress_token, b'{"_meta":{"progressToken":true}}', "params._meta.progressToken"),
         (progress_token, b'{"_meta":{"progressToken":null}}', "params._meta.progressToken"),
+        (reported_token, b"{}", "params.progressToken"),
+        (reported_token, b'{"progressToken":{}}', "params.progressToken"),
         (request_id, b"{}", "params.requestId"),
         (request_id, b'{"requestId":null}', "params.requestId"),
         (request_id, b'{"requestId":{}}', "params.requestId"),
@@ -132,19 +134,7 @@ def test_the_id_of_a_cancelled_request_is_read() -> None:
     assert request_id(of(b'{"requestId":7}')) == 7
 
 
-def test_long_params_hold_known_fields_only() -> None:
-    """Anything else could be millions of fields; what makes real params long has a name."""
-    long = b'"' + b"x" * MAX_WIDE_BYTES + b'"'
-    members = fields(Raw(b'{"name":"a","arguments":{"text":%b},"_meta":{}}' % long))
-    assert list(members) == ["name", "arguments", "_meta"]
-    with pytest.raises(InvalidParams, match="known fields"):
-        fields(Raw(b'{"name":"a","other":%b}' % long))
-
-
-def test_millions_of_fields_are_refused_at_once() -> None:
-    """Here and in `_meta`."""
-    wide = b"{%b}" % b",".join(b'"%d":0' % number for number in range(MAX_WIDE_BYTES // 8))
-    with pytest.raises(InvalidParams):
-        fields(Raw(wide))
-    with pytest.raises(InvalidParams, match="_meta is longer"):
-        progress_token(fields(Raw(b'{"_meta":%b}' % wide)))
+def test_the_token_of_a_progress_report_is_read() -> None:
+    """As it was written."""
+    assert reported_token(of(b'{"progressToken":"t","progress":1}')) == "t"
+    assert reported_token(of(b'{"progressToken":0}')) == 0
