@@ -13,6 +13,7 @@ import trio
 from actors.assignment import Slot
 from actors.call import Call
 from actors.upstream import Listener, Opener, Upstream
+from actors.upstream_lists import fetch_lists
 from gateway import limits
 from gateway.catalog.model import ContainerLaunch, EnabledServer, ProcessLaunch
 from gateway.errors import GatewayError, Gone, StartFailed
@@ -237,7 +238,7 @@ class Container(Listener):
             self._relist = trio.Event()
             announced, self._announced = self._announced, False
             try:
-                lists = await upstream.fetch_lists()
+                lists = await fetch_lists(upstream)
             except GatewayError as error:
                 self._keeper.list_failed(self, error)
             else:

@@ -6,13 +6,13 @@ calls: one task (the reader) serves all of them.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 import trio
 
 from actors.call import Answer, Call
-from gateway import __version__, limits
+from gateway import __version__
 from gateway.errors import (
     GatewayError,
     Gone,
@@ -24,9 +24,8 @@ from gateway.errors import (
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.ids import IdMap
 from gateway.jsonrpc.messages import Failure, Message, Notification, Request, Result
-from gateway.mcp import capabilities, handshake, listing, params, versions
+from gateway.mcp import handshake, params, versions
 from gateway.mcp.handshake import ServerHello
-from gateway.mcp.listing import KINDS, Item, Kind, ServerLists
 from gateway.ports import MessagePipe
 from gateway.telemetry.log import get_logger
 
@@ -197,7 +196,7 @@ class Upstream:
             )
         return answer
 
-    # --- handshake and lists -----------------------------------------------------------------------------------
+    # --- handshake --------------------------------------------------------------------------------------------
 
     async def initialize(self, *, within_s: float) -> ServerHello:
         """Does the handshake.
@@ -217,78 +216,6 @@ class Upstream:
         self.notify("notifications/initialized")
         self.hello = hello
         return hello
-
-    async def fetch_lists(self) -> ServerLists:
-        """Reads all lists that the server says it has, every page of them.
-
-        Raises:
-            Gone, TooSlow, ProtocolFault
-        """
-        hello = self.hello
-        if hello is None:
-            raise ProtocolFault(f"server {self.server} was asked for lists before its handshake")
-        lists: dict[Kind, tuple[Item, ...]] = {}
-        with trio.move_on_after(limits.LISTS_TIMEOUT_S) as patience:
-            for kind in capabilities.listed_kinds(hello.capabilities):
-                lists[kind] = await self._fetch_list(kind)
-        if patience.cancelled_caught:
-            raise TooSlow(
-                f"server {self.server} did not show all of its lists within {limits.LISTS_TIMEOUT_S:g} s"
-            )
-        return ServerLists(
-            tools=lists.get("tools", ()),
-            prompts=lists.get("prompts", ()),
-            resources=lists.get("resources", ()),
-            templates=lists.get("templates", ()),
-            capabilities=hello.capabilities,
-            instructions=hello.instructions,
-            server_info=hello.server_info,
-            version=hello.version,
-        )
-
-    async def _fetch_list(self, kind: Kind) -> tuple[Item, ...]:
-        """One list, following its cursors as far as the bounds allow; what is beyond them is left out, and logged.
-
-        A server without templates may refuse that method: an empty list.
-        """
-        items: list[Item] = []
-        complaints: list[str] = []
-        size = 0
-        cursor = ""
-        seen = {cursor}
-        for _ in range(limits.MAX_LIST_PAGES):
-            try:
-                result = await self._fetch_page(kind, cursor)
-            except ProtocolFault:
-                if kind == "tools" or self.ended is not None:
-                    raise
-                log.debug("list_refused", server=self.server, kind=kind)
-                break
-            page = listing.parse_page(kind, result)
-            complaints += page.skipped
-            items += page.items
-            size += len(memoryview(result))
-            cursor = page.next_cursor or ""
-            if cursor in seen:
-                break
-            if len(items) > limits.MAX_LIST_ITEMS or size > limits.MAX_LIST_BYTES:
-                complaints.append("it is too long, the rest is left out")
-                break
-            seen.add(cursor)
-        self._complain(kind, complaints)
-        return tuple(items[: limits.MAX_LIST_ITEMS])
-
-    async def _fetch_page(self, kind: Kind, cursor: str) -> msgspec.Raw:
-        """One page of a list; the first where the cursor is ""."""
-        fields = {"cursor": codec.raw(cursor)} if cursor else {}
-        return await self.ask(KINDS[kind].method, fields, within_s=limits.LIST_TIMEOUT_S)
-
-    def _complain(self, kind: Kind, complaints: Sequence[str]) -> None:
-        """Logs what is wrong with a list: the first faults by themselves, for there may be thousands."""
-        for reason in complaints[: limits.MAX_LIST_COMPLAINTS]:
-            log.warning("list_item_skipped", server=self.server, kind=kind, reason=reason)
-        if more := len(complaints[limits.MAX_LIST_COMPLAINTS :]):
-            log.warning("list_items_skipped", server=self.server, kind=kind, more=more)
 
     # --- what the server sends ---------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 Whoever has something for a client never waits for it: frames queue here, bounded by bytes, and one writer per client
 takes them out. A client that lets them pile up is given up, for an answer that is skipped would be worse than none.
+Notifications may be skipped, and are, long before that: a server that floods a client with them must not cut it off.
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ class Backlog:
         self._frames.append(frame)
         self._bytes += len(frame)
         self._changed.set()
+
+    def offer(self, frame: bytes) -> None:
+        """Queues a frame that nobody is owed, unless much waits already. Never blocks."""
+        if self._bytes <= limits.MAX_OUTBOUND_NOTES_BYTES:
+            self.push(frame)
 
     def close(self) -> None:
         """Ends the queue after what it holds. Idempotent."""

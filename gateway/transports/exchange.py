@@ -32,9 +32,9 @@ class Exchange:
         return f"<Exchange {self.mode}, {self.backlog!r}>"
 
     def send(self, frame: bytes) -> None:
-        """Queues a message that comes before the answer."""
+        """Queues a message that comes before the answer, unless the client is far behind."""
         if self.stream():
-            self.backlog.push(encode_event(frame))
+            self.backlog.offer(encode_event(frame))
 
     def finish(self, frame: bytes | None) -> None:
         """Takes the answer."""

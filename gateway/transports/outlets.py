@@ -22,13 +22,13 @@ class Answers:
         self._framing = framing
 
     def send(self, frame: bytes) -> None:
-        """Queues a message that comes before the answer."""
-        self._backlog.push(self._framing(frame))
+        """Queues a message that comes before the answer, unless the client is far behind."""
+        self._backlog.offer(self._framing(frame))
 
     def finish(self, frame: bytes | None) -> None:
         """Queues the answer."""
         if frame is not None:
-            self.send(frame)
+            self._backlog.push(self._framing(frame))
 
 
 class Standing:
@@ -39,13 +39,13 @@ class Standing:
         self._framing = framing
 
     def send(self, frame: bytes) -> None:
-        """Queues a message."""
-        self._backlog.push(self._framing(frame))
+        """Queues a message, unless the client is far behind."""
+        self._backlog.offer(self._framing(frame))
 
     def finish(self, frame: bytes | None) -> None:
         """Queues a last message, if there is one, and ends the stream."""
         if frame is not None:
-            self.send(frame)
+            self._backlog.push(self._framing(frame))
         self._backlog.close()
 
 

@@ -75,13 +75,13 @@ class _Conversation:
             self._backlog.close()
 
     def send(self, frame: bytes) -> None:
-        """Queues a message that comes before an answer."""
-        self._backlog.push(_line(frame))
+        """Queues a message that comes before an answer, unless the client is far behind."""
+        self._backlog.offer(_line(frame))
 
     def finish(self, frame: bytes | None) -> None:
         """Queues the answer of a request, if there is one."""
         if frame is not None:
-            self.send(frame)
+            self._backlog.push(_line(frame))
         self._owed -= 1
         if not self._owed:
             self._settled.set()
@@ -102,7 +102,7 @@ class _Conversation:
                 raise line
             message = decode(line)
         except Malformed as error:
-            self.send(encode(failure(error)))
+            self._backlog.push(_line(encode(failure(error))))
             return
         if isinstance(message, Request):
             self._owed += 1
