@@ -6,6 +6,7 @@ when a killed gateway of this home left its lock behind.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from gateway.errors import BackendError, EngineRefuses, EngineUnreachable
 from gateway.home import Home
 from gateway.options import GatewayOptions
 from gateway.ports import Link, OneShotRuntime, RunOutput, Runtime, StartRequest
+from gateway.runtimes.choice import RuntimeByLaunch
 from gateway.runtimes.container_config import Owner
 from gateway.runtimes.docker_engine import DockerEngine
 from gateway.runtimes.engine_endpoint import locate_engine
@@ -53,14 +55,22 @@ class Backends:
         engine: Engine,
         docker: DockerEngine | None,
         processes: Runtime,
+        substitute: Path | None = None,
     ) -> None:
         self.engine: Engine = _Watched(engine, self)
-        self.processes = processes
+        self.runtime: Runtime = RuntimeByLaunch({"docker": self.engine, "process": processes})
         self.engine_used = False
         """Whether a container was ever asked for: only then is there something of ours to look for."""
         self._home = home
         self._lock = lock
         self._docker = docker
+        self._substitute = substitute
+        """The folder that stands for a home that cannot be written; it goes with us."""
+
+    @property
+    def shares_files(self) -> bool:
+        """Whether the engine sees the files that we see: it is on this machine, and we are in no container."""
+        return self._docker is not None and self._docker.shares_files
 
     async def engine_in_reach(self) -> bool:
         """Whether a container engine answers.
@@ -89,7 +99,7 @@ class Backends:
         while True:
             if self.engine_used or dead_instances(self._home):
                 await self._reap()
-            await trio.sleep(limits.REAP_INTERVAL_S)
+            await trio.sleep(limits.REAP_PERIOD_S)
 
     async def aclose(self) -> None:
         """Removes by label what is still there of ours, gives up the engine's connections and the lock.
@@ -102,6 +112,8 @@ class Backends:
                     await self._remove_own(self._docker)
                 await self._docker.aclose()
         self._lock.release()
+        if self._substitute is not None:
+            shutil.rmtree(self._substitute, ignore_errors=True)
 
     async def _reap(self) -> None:
         """One look at the engine and at the records of local processes."""
@@ -164,7 +176,8 @@ class _NoEngine:
 
 def open_backends(options: GatewayOptions, environ: Mapping[str, str]) -> Backends:
     """Takes the instance lock and prepares the runtimes. The caller closes it."""
-    home, lock = _take_lock(Home(Path(options.home)))
+    wanted = Home(Path(options.home))
+    home, lock = _take_lock(wanted)
     on_stderr = stderr_log(verbose=options.verbose)
     processes = ProcessRuntime(home, lock.instance_id, environ=environ, on_stderr=on_stderr)
     docker: DockerEngine | None = None
@@ -182,7 +195,14 @@ def open_backends(options: GatewayOptions, environ: Mapping[str, str]) -> Backen
             )
         except EngineUnreachable as error:
             engine = _NoEngine(error)
-    return Backends(home, lock, engine=engine, docker=docker, processes=processes)
+    return Backends(
+        home,
+        lock,
+        engine=engine,
+        docker=docker,
+        processes=processes,
+        substitute=home.root if home is not wanted else None,
+    )
 
 
 def _take_lock(home: Home) -> tuple[Home, InstanceLock]:

@@ -242,10 +242,15 @@ def watch_folders(paths: tuple[Path, ...]) -> frozenset[Path]:
     folders: set[Path] = set()
     for path in paths:
         for place in {path, path.resolve()}:
-            if place.is_dir():
+            if _may_watch(place):
                 folders.add(place)
-            folders.add(next(parent for parent in place.parents if parent.is_dir()))
+            folders.add(next(parent for parent in place.parents if _may_watch(parent)))
     return frozenset(folders)
+
+
+def _may_watch(path: Path) -> bool:
+    """Whether the path is a folder that we may look into; the root always is."""
+    return path.parent == path or (os.access(path, os.R_OK | os.X_OK) and path.is_dir())
 
 
 def fingerprint(paths: tuple[Path, ...]) -> Fingerprint:

@@ -6,6 +6,7 @@ changed, and each session compares with what its client has seen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -21,6 +22,9 @@ from gateway.routing import Directory, Offering, build_directory
 from gateway.telemetry.log import get_logger
 
 log = get_logger("listings")
+
+_GAPS_TOLD = 3
+"""Servers without lists that an error names: it is read by a person, or by a model."""
 
 
 class Lister(Protocol):
@@ -47,13 +51,19 @@ class Listings:
         self._listers: dict[str, Lister] = {}
         self._known: dict[str, ServerLists] = {}
         self._failed_at: dict[str, float] = {}
+        self._reasons: dict[str, str] = {}
+        """Why the lists of a server could not be had when it was last tried."""
         self._asked: dict[str, float] = {}
         """Servers whose lists are on their way, and since when."""
         self._complete = trio.Event()
         self._dirty = trio.Event()
+        self._settled_by = -math.inf
+        """Until when news of a changed configuration wait for lists that are on their way."""
         self._unsaved: set[str] = set()
         self._to_save = trio.Event()
         self._directory: Directory | None = None
+        self._noted: frozenset[str] = frozenset()
+        """What was said of hidden names already."""
 
     def __repr__(self) -> str:
         """How many servers are known."""
@@ -69,6 +79,7 @@ class Listings:
             return self._build({**self._known, **overrides})
         if self._directory is None:
             self._directory = self._build(self._known)
+            self._tell_notes(self._directory)
         return self._directory
 
     def lists_of(self, server: str) -> ServerLists | None:
@@ -89,9 +100,23 @@ class Listings:
             for name in self._servers
         )
 
-    async def wait_complete(self, patience_s: float) -> None:
-        """Has all unknown lists read, in parallel, and waits for them. The deadline is the caller's."""
-        while not self.complete(patience_s):
+    def gaps(self) -> str:
+        """Which servers' lists are not known, and why; "" where none is missing."""
+        absent = [name for name in self._servers if name not in self._known]
+        told = [
+            f"{name} ({self._reasons.get(name, 'still being listed')})"
+            for name in absent[:_GAPS_TOLD]
+        ]
+        return ", ".join([*told, *(["…"] if len(absent) > _GAPS_TOLD else [])])
+
+    async def wait_complete(
+        self, patience_s: float, *, enough: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Has all unknown lists read, in parallel, and waits for them, or until there are `enough`.
+
+        The deadline is the caller's.
+        """
+        while not self.complete(patience_s) and not enough():
             self._ask_missing()
             event = self._complete
             await event.wait()
@@ -104,6 +129,7 @@ class Listings:
         if server not in self._servers:
             return
         self._failed_at.pop(server, None)
+        self._reasons.pop(server, None)
         if self._known.get(server) != lists:
             self._known[server] = lists
             self._unsaved.add(server)
@@ -113,15 +139,27 @@ class Listings:
 
     def unlisted(self, server: str, error: GatewayError) -> None:
         """The server's lists cannot be had for now; what was known stays."""
-        log.warning("server_unlisted", server=server, reason=str(error))
+        # Not a warning: whoever found the error has logged it.
+        log.debug("server_unlisted", server=server, reason=str(error))
         self._asked.pop(server, None)
+        self._reasons[server] = str(error)
         self._failed_at[server] = trio.current_time()
         self._arrived()
 
     # --- life --------------------------------------------------------------------------------------------------
 
-    def apply(self, servers: Mapping[str, EnabledServer], listers: Mapping[str, Lister]) -> None:
-        """Takes over a new set of servers: cached lists are read, those of changed servers forgotten."""
+    def apply(
+        self,
+        servers: Mapping[str, EnabledServer],
+        listers: Mapping[str, Lister],
+        *,
+        watched: bool = False,
+    ) -> None:
+        """Takes over a new set of servers: cached lists are read, those of changed servers forgotten.
+
+        `watched`: clients are there that will not ask again by themselves. Unknown lists are read at once, and the
+        clients are told when they are here: of what really changed, and once.
+        """
         before = self._servers
         self._servers = dict(servers)
         self._listers = dict(listers)
@@ -132,7 +170,11 @@ class Listings:
             old = before.get(name)
             if old is None or old.list_key != server.list_key:
                 self._failed_at.pop(name, None)
+                self._reasons.pop(name, None)
+                self._asked.pop(name, None)
                 self._recall(server)
+        if watched:
+            self._settled_by = trio.current_time() + limits.UNCACHED_LIST_WAIT_S
         self._touch()
         self._arrived()
 
@@ -143,6 +185,9 @@ class Listings:
             while True:
                 await self._dirty.wait()
                 await trio.sleep(limits.LIST_COALESCE_S)
+                if trio.current_time() < self._settled_by:
+                    with trio.move_on_at(self._settled_by):
+                        await self.wait_complete(limits.UNCACHED_LIST_WAIT_S)
                 self._dirty = trio.Event()
                 self._changed()
 
@@ -166,7 +211,9 @@ class Listings:
     async def _save(self) -> None:
         """Writes what waits. A full or read-only disk costs only the cache."""
         unsaved, self._unsaved = self._unsaved, set()
-        for name in unsaved & self._known.keys() & self._servers.keys():
+        for name in unsaved:
+            if name not in self._known:  # forgotten while another one was being written
+                continue
             content = dump_lists(self._known[name])
             try:
                 path = self._home.lists(self._servers[name].list_key)
@@ -192,6 +239,13 @@ class Listings:
         """The directory is outdated."""
         self._directory = None
         self._dirty.set()
+
+    def _tell_notes(self, directory: Directory) -> None:
+        """Logs which names are hidden or changed, once each."""
+        for note in directory.notes:
+            if note not in self._noted:
+                log.info("name_note", note=note)
+        self._noted = frozenset(directory.notes)
 
     def _build(self, known: Mapping[str, ServerLists]) -> Directory:
         """Merges lists in the order of the servers."""

@@ -12,13 +12,16 @@ from collections.abc import Awaitable, Callable, Mapping
 import trio
 
 from actors.container_pool import Reports
+from actors.house import Door
 from actors.kit.guard import guard
 from actors.last_words import LastWords
 from actors.listings import Listings
-from actors.session import Door, Session
+from actors.server_request import ServerRequest
+from actors.session import Session
 from gateway import limits
-from gateway.errors import GatewayError, Overloaded
+from gateway.errors import GatewayError, InvalidParams, Overloaded
 from gateway.jsonrpc.messages import Notification
+from gateway.mcp import params
 from gateway.mcp.listing import ServerLists
 from gateway.ports import Principal
 from gateway.telemetry.log import get_logger
@@ -115,10 +118,11 @@ class SessionRegistry(Reports):
         while any(session.is_busy for session in self._sessions.values()):
             await self._ended.wait()
 
-    def closed(self, session: Session) -> None:
+    def closed(self, session_id: str) -> None:
         """A session has ended."""
-        self._sessions.pop(session.id, None)
-        log.info("client_disconnected", client=session.client_name, transport=session.transport)
+        session = self._sessions.pop(session_id, None)
+        if session is not None:
+            log.info("client_disconnected", client=session.client_name, transport=session.transport)
         self.request_ended()
 
     # --- the pools' side ---------------------------------------------------------------------------------------
@@ -136,19 +140,38 @@ class SessionRegistry(Reports):
         if (session := self._session_of(owner)) is not None:
             session.override(server, lists)
 
-    def notified(self, owner: str, server: str, notification: Notification) -> None:  # noqa: ARG002
-        """A server's notification without a call goes to the session that owns the container, if one does."""
+    def notified(self, owner: str, server: str, notification: Notification) -> None:
+        """A server's notification without a call goes to the session that owns the container.
+
+        Of a server with several owners only changes of resources are passed on, to those who subscribed.
+        """
         if (session := self._session_of(owner)) is not None:
             session.notified(notification)
+        elif notification.method == "notifications/resources/updated":
+            try:
+                uri = params.text(params.fields(notification.params), "uri")
+            except InvalidParams:
+                return
+            for subscriber in list(self._sessions.values()):
+                if subscriber.subscribes(server, uri):
+                    subscriber.notified(notification)
+
+    def asked(self, owner: str, request: ServerRequest) -> None:
+        """A server's request goes to the session that owns the container, or that made the call."""
+        session = self._session_of(owner)
+        if session is None:
+            request.refuse(f"no single client of this server could serve {request.method}")
+        else:
+            session.asked(request)
 
     def last_words(self, server: str, stderr: str) -> None:
         """A server has ended; this is the end of its stderr."""
         self._words.keep(server, stderr)
 
     def _session_of(self, owner: str) -> Session | None:
-        """The session that an owner names, None for other kinds of owner."""
-        kind, _, session_id = owner.partition(":")
-        return self._sessions.get(session_id) if kind == "session" else None
+        """The session behind an owner of the kinds `session:<id>` and `call:<id>:<number>`, None for others."""
+        kind, _, rest = owner.partition(":")
+        return self._sessions.get(rest.partition(":")[0]) if kind in {"session", "call"} else None
 
     # --- life --------------------------------------------------------------------------------------------------
 

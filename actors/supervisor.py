@@ -6,7 +6,7 @@
     ├── listings                saves lists, tells of changes
     ├── last-words              keeps the stderr of servers that ended
     ├── reaper                  removes what killed gateways of this home left
-    ├── catalog-watcher         publishes snapshots (with --watch)
+    ├── catalog-watcher         publishes snapshots
     ├── snapshots               applies what was published
     └── pool:<server> …         one for each server
 
@@ -30,12 +30,12 @@ from actors.backends import Backends, open_backends
 from actors.call import Deadlines
 from actors.catalog_watcher import CatalogWatcher
 from actors.container_pool import ContainerPool, PoolState
+from actors.house import Door
 from actors.kit.mailbox import Mailbox
 from actors.kit.supervisor import ChildSpec, Supervisor
 from actors.last_words import LastWords
 from actors.listings import Lister, Listings
 from actors.poci import PociServer
-from actors.session import Door
 from actors.sessions import SessionRegistry
 from actors.upstream import Opener
 from gateway import limits
@@ -116,8 +116,8 @@ class Gateway:
             self.listings, lambda: self.doors, words=self._words, log_calls=options.log_calls
         )
         self.started = trio.current_time()
-        self.hurry = False
-        """Whether the end must come at once: nobody reads answers any more."""
+        self._hurry = trio.Event()
+        """Set where the end must come at once: nobody reads answers any more."""
         self._load = load
         self._environ = environ
         self._backends = backends
@@ -158,20 +158,21 @@ class Gateway:
                 self._tree.start_child(self._pool_spec(name))
             task_status.started()
 
-    async def stop(self) -> None:
-        """Closes all sessions, then all servers in parallel, then the rest.
+    def hurry(self) -> None:
+        """Has the end, or the one under way, come at once: servers get a moment to end by themselves, no more."""
+        self._hurry.set()
 
-        In a `hurry` servers get a moment to end by themselves before they are killed.
-        """
+    async def stop(self) -> None:
+        """Closes all sessions, then all servers in parallel, then the rest. Idempotent."""
         self.sessions.close_all()
         async with trio.open_nursery() as nursery:
-            if self.hurry:
-                nursery.start_soon(self._kill_soon)
+            nursery.start_soon(self._kill_when_hurried)
             await self._tree.stop()
             nursery.cancel_scope.cancel()
 
-    async def _kill_soon(self) -> None:
-        """Kills what has not ended by itself."""
+    async def _kill_when_hurried(self) -> None:
+        """Kills what does not end by itself, once there is a hurry."""
+        await self._hurry.wait()
         await trio.sleep(limits.HURRY_GRACE_S)
         async with trio.open_nursery() as nursery:
             for door in self.doors.values():
@@ -208,7 +209,7 @@ class Gateway:
             self.doors[name].tune(snapshot.servers[name])
         for name in change.added:
             self._add(snapshot.servers[name])
-        self.listings.apply(snapshot.servers, self.doors)
+        self.listings.apply(snapshot.servers, self.doors, watched=len(self.sessions) > 0)
 
     def _add(self, server: EnabledServer) -> None:
         """Takes in a server."""
@@ -247,11 +248,14 @@ class Gateway:
             ChildSpec(name="reaper", run=self._backends.reap_forever),
             ChildSpec(name="snapshots", run=self._apply_published, mailboxes=(self._mailbox,)),
         ]
-        if self.options.watch and not self.options.static:
+        if not self.options.static:
             self._watcher = CatalogWatcher(
                 load=self._load,
                 paths=partial(watched_paths, self.options, self._environ),
                 publish=lambda snapshot, _change: self._mailbox.address.tell(Published(snapshot)),
+                initial=self.snapshot,
+                # Without --watch it still reloads when asked to (SIGHUP).
+                watch_files=self.options.watch,
             )
             children.append(ChildSpec(name="catalog-watcher", run=self._watcher.run))
         return tuple(children)
@@ -274,7 +278,12 @@ class Gateway:
     def _make_door(self, server: EnabledServer) -> ServerDoor:
         """The pool of a server, or the runner of its tools."""
         if isinstance(server.launch, PociLaunch):
-            return PociServer(server, self._backends.engine, reports=self.sessions)
+            return PociServer(
+                server,
+                self._backends.engine,
+                reports=self.sessions,
+                in_sight=self._backends.shares_files,
+            )
         return ContainerPool(
             server,
             self._opener(server),
@@ -290,9 +299,7 @@ class Gateway:
             case RemoteLaunch():
                 return remote.opener_of(server)
             case ContainerLaunch() | ProcessLaunch():
-                return container.opener_of(
-                    server, engine=self._backends.engine, processes=self._backends.processes
-                )
+                return container.opener_of(server, self._backends.runtime)
             case PociLaunch():
                 raise TypeError("a poci entry has no pool")
 

@@ -22,6 +22,8 @@ MAX_OUTBOUND_NOTES_BYTES: Final = 16 * MIB
 server, and answers to its requests as well."""
 MAX_INFLIGHT_PER_SESSION: Final = 1024
 """Requests of one client that wait for an answer: far beyond any agent, still bounded."""
+MAX_SERVER_REQUESTS: Final = 64
+"""Requests of servers that wait for one client: a person answers few at a time."""
 MAX_REPAIRED_BYTES: Final = 16 * MIB
 """Longest frame that is searched for half surrogate pairs, which takes 30 ms a MiB: nobody else is served meanwhile."""
 MAX_REPAIRS: Final = 200_000
@@ -125,8 +127,6 @@ EXIT_S: Final = 15.0
 """The longest that stopping all servers may take once nothing is in flight any more."""
 ENGINE_PROBE_S: Final = 5.0
 """How long `--starter` waits to learn whether an engine is there."""
-REAP_INTERVAL_S: Final = 60.0
-"""How often containers of killed gateways are looked for."""
 LAST_WRITES_S: Final = 0.2
 """Between the last answer of a drain and the cut of all connections."""
 STDIO_EXIT_S: Final = 1.2

@@ -97,12 +97,21 @@ def plain_value(value: object) -> Any:
 
 
 def write_document(value: object) -> bytes:
-    """Plain JSON types as YAML text."""
+    """Plain JSON types as YAML text, which `read_document` reads back as they were."""
     import yaml  # noqa: PLC0415 - lazy: a start whose catalogs are cached never needs it
 
-    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=_WIDE)
+    class Dumper(yaml.SafeDumper):
+        """Quotes every text that would be read as something else; PyYAML knows only YAML 1.1's cases."""
+
+    def represent(dumper: Any, text: str) -> Any:
+        style = None if isinstance(_scalar(text), str) else "'"
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, represent)
+    options: dict[str, Any] = {"Dumper": Dumper, "sort_keys": False, "width": _WIDE}
+    text: str = yaml.dump(value, allow_unicode=True, **options)
     if _LINE_SEPARATORS & set(text):  # PyYAML writes them bare and reads them as line ends
-        text = yaml.safe_dump(value, sort_keys=False, allow_unicode=False, width=_WIDE)
+        text = yaml.dump(value, allow_unicode=False, **options)
     return text.encode()
 
 

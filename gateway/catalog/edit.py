@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from gateway.catalog.document import DocumentError, Plain, plain_value, read_document
 from gateway.catalog.server_config import canonical
+from gateway.catalog.sources import is_there
 from gateway.errors import CatalogError
 from gateway.home import write_atomic
 
@@ -47,7 +48,7 @@ def enable_servers(
 
     def change(document: MutableMapping[str, Any]) -> bool:
         registry = _branch(document, "registry", path)
-        wanted = [*(before if not path.exists() else ()), *names]
+        wanted = [*(before if not is_there(path) else ()), *names]
         for name in wanted:
             if _spelled(registry, name) is None:
                 registry[name] = {"ref": ""}
@@ -75,7 +76,7 @@ def disable_servers(
 
     def change(document: MutableMapping[str, Any]) -> bool:
         registry = _branch(document, "registry", path)
-        fresh = not path.exists()
+        fresh = not is_there(path)
         registry.update({name: {"ref": ""} for name in before if fresh})
         for name in names:
             if (spelled := _spelled(registry, name)) is not None:
@@ -99,9 +100,7 @@ def add_entry(path: Path, name: str, entry: Mapping[str, Any], *, replace: bool 
             document.update({"version": 3, "name": path.stem, "displayName": path.stem})
         registry = _branch(document, "registry", path)
         if name in registry and not replace:
-            raise CatalogError(
-                f"{path} has a server {name} already; remove it first, or replace it"
-            )
+            raise CatalogError(f"{path} has a server {name} already; say --force to replace it")
         registry[name] = dict(entry)
         return True
 
@@ -114,7 +113,7 @@ def remove_entry(path: Path, name: str) -> bool:
     def change(document: MutableMapping[str, Any]) -> bool:
         return _branch(document, "registry", path).pop(name, None) is not None
 
-    return path.exists() and _edit(path, change)
+    return is_there(path) and _edit(path, change)
 
 
 def split_setting(written: str, servers: Iterable[str]) -> tuple[str, tuple[str, ...]]:
@@ -153,7 +152,7 @@ def unset_value(path: Path, server: str, keys: Sequence[str]) -> bool:
         spelled = _spelled(document, server)
         return spelled is not None and _prune(document, (spelled, *keys))
 
-    return path.exists() and _edit(path, change)
+    return is_there(path) and _edit(path, change)
 
 
 def set_mounts(path: Path, server: str, lines: Sequence[str]) -> None:
@@ -211,8 +210,9 @@ def _prune(document: MutableMapping[str, Any], keys: Sequence[str]) -> bool:
 def _edit(path: Path, change: Change) -> bool:
     """Reads, changes, and writes a file if it was changed."""
     try:
-        text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+        there = path.exists()
+        text = path.read_text(encoding="utf-8-sig") if there else ""
+        mode = path.stat().st_mode & 0o777 if there else 0o644
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError(f"{path}: cannot be read: {_reason(error)}") from error
     edit = _edit_json if text.lstrip().startswith("{") else _edit_yaml
@@ -230,7 +230,10 @@ def _edit(path: Path, change: Change) -> bool:
     try:
         write_atomic(path, changed.encode(), mode=mode)
     except OSError as error:
-        raise CatalogError(f"{path}: cannot be written: {_reason(error)}") from error
+        raise CatalogError(
+            f"{path}: cannot be written: {_reason(error)}; "
+            "give yourself its folder, or set MCPGW_HOME to one of yours"
+        ) from error
     return True
 
 

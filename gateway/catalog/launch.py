@@ -27,7 +27,12 @@ from gateway.catalog.model import (
     ServerEntry,
 )
 from gateway.catalog.mounts import MountRules, parse_mounts
-from gateway.catalog.server_config import canonical, config_with_defaults, schema_names
+from gateway.catalog.server_config import (
+    canonical,
+    config_with_defaults,
+    missing_values,
+    schema_names,
+)
 from gateway.catalog.template import (
     Scope,
     expand_variables,
@@ -135,7 +140,10 @@ class _Preparation:
         names = (entry.name, canonical(entry.name), *schema_names(entry))
         self._scope = Scope(dict.fromkeys(names, self._config), around.home)
         # Sentences for the operator.
-        self.notes: list[str] = []
+        self.notes: list[str] = [
+            f"{entry.name}: a value is missing: run `mcpgw config set {name}=VALUE`"
+            for name in missing_values(entry, self._config)
+        ]
 
     def launch(self) -> Launch:
         """Decides the kind and fills it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -45,5 +44,7 @@ def find_entry(entries: Mapping[str, ServerEntry], name: str) -> ServerEntry | N
 
 def suggest(entries: Iterable[str], name: str) -> str:
     """`"; did you mean x?"` where a name resembles one, else ""."""
+    import difflib  # noqa: PLC0415 - lazy: only a name that is wrong needs it
+
     close = difflib.get_close_matches(name, entries, n=1)
     return f"; did you mean {close[0]}?" if close else ""

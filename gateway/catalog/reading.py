@@ -77,7 +77,7 @@ class Reading:
 
     def has_registry(self) -> bool:
         """Whether anybody ever wrote down which servers are enabled."""
-        return any(path.exists() for path in self.registry_paths())
+        return any(sources.is_there(path) for path in self.registry_paths())
 
     def registries(self) -> list[Registry]:
         """The contents of all registry files."""

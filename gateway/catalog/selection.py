@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
 from gateway.catalog.merge import find_entry, suggest
 from gateway.catalog.model import EntryFault, Origin, ServerEntry
+from gateway.catalog.server_config import canonical
 from gateway.catalog.settings import Registry, ToolLists, by_server
 
-EVERY = "*"
+EVERY: Final = "*"
+NOTHING_ENABLED: Final = "no server is enabled: run `mcpgw server enable NAME`, or say --servers NAME or --enable-all-servers"
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +61,18 @@ def select_servers(
                 faults.append(EntryFault(name, Origin("--servers"), reason))
             else:
                 notes.append(f"{name}: enabled, but {reason}")
+    if entries and not selection.servers and not selection.registry.servers:
+        notes.append(NOTHING_ENABLED)
     chosen = tuple(entry for name, entry in entries.items() if name in wanted)
     return Selected(chosen, tuple(faults), tuple(notes))
+
+
+def is_wanted(name: str, selection: Selection) -> bool:
+    """Whether an entry of that name is to be seen by clients, whether it can be or not."""
+    if not selection.servers and selection.everything:
+        return True
+    wanted = selection.servers or selection.registry.servers
+    return canonical(name) in {canonical(one) for one in wanted}
 
 
 def allowed_tools(entry: ServerEntry, selection: Selection) -> frozenset[str] | None:

@@ -33,6 +33,20 @@ def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
+def missing_values(entry: ServerEntry, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys that the entry's config schema requires and nobody gave, as `server.key`."""
+    return tuple(
+        f"{canonical(entry.name)}.{key}"
+        for schema in entry.config
+        for key in _strings(msgspec.json.decode(schema).get("required"))
+        if config.get(key) in (None, "", [])
+    )
+
+
+def _strings(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
 def _defaults(schema: Any) -> Any:
     """The default of a schema, or the defaults of its properties; None where there are none."""
     if not isinstance(schema, dict):

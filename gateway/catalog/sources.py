@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from gateway.catalog.cache import ParsedCache
-from gateway.catalog.fetch import fetch, shown_url
 from gateway.catalog.model import EntryFault, Origin, ParsedCatalog
 from gateway.catalog.parse import parse_catalog
 from gateway.errors import CatalogError
@@ -34,10 +33,21 @@ def starter_path() -> Path:
 def home_catalogs(home: Home) -> tuple[Path, ...]:
     """The catalog files of a home: `docker-mcp.yaml`, then the others by name."""
     try:
-        files = [file for file in home.catalogs.iterdir() if _is_catalog(file)]
+        files = [
+            file for file in home.catalogs.iterdir() if _is_catalog(file) and not file.is_dir()
+        ]
     except OSError:
         return ()
     return tuple(sorted(files, key=lambda file: (file.name != _FIRST, file.name)))
+
+
+def is_there(path: Path) -> bool:
+    """Whether the path leads to something that we may look at (`Path.exists` raises where we may not)."""
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def is_url(named: str) -> bool:
@@ -51,7 +61,7 @@ def locate(named: str, home: Home, folder: Path) -> Path:
     It need not exist; then it is the place where one would look first.
     """
     path = Path(named).expanduser()
-    if path.exists():
+    if is_there(path):
         return path.absolute()
     inside = Path(CONTAINER_HOME)
     if path.is_relative_to(inside):
@@ -64,12 +74,14 @@ def locate(named: str, home: Home, folder: Path) -> Path:
 def locate_catalog(named: str, home: Home) -> Path:
     """The file that `--catalog` names; the suffix may be left out, and `starter` is built in."""
     path = locate(named, home, home.catalogs)
-    if path.is_file():
-        return path
-    for suffix in _SUFFIXES:
-        longer = path.with_name(path.name + suffix)
-        if longer.is_file():
-            return longer
+    for place in (
+        path,
+        home.catalogs / named,
+    ):  # a folder of that name here hides no catalog of the home
+        for suffix in ("", *_SUFFIXES):
+            file = Path(f"{place}{suffix}")
+            if is_there(file) and file.is_file():
+                return file
     return starter_path() if named in {STARTER, starter_path().name} else path
 
 
@@ -94,8 +106,10 @@ def fetch_catalog(url: str, home: Home, cache: ParsedCache) -> tuple[ParsedCatal
     Raises:
         CatalogError: it cannot be fetched, and no copy is kept.
     """
-    fetched = fetch(url, home.cache / "urls")
-    source = shown_url(url)
+    from gateway.catalog import fetch as network  # noqa: PLC0415 - lazy: few catalogs need it
+
+    fetched = network.fetch(url, home.cache / "urls")
+    source = network.shown_url(url)
     parsed = cache.get(
         ParsedCatalog,
         fetched.content,
@@ -135,4 +149,4 @@ def missing(named: str, path: Path, flag: str) -> CatalogError:
 
 
 def _is_catalog(file: Path) -> bool:
-    return file.suffix in _SUFFIXES and not file.name.startswith(".") and file.is_file()
+    return file.suffix in _SUFFIXES and not file.name.startswith(".")

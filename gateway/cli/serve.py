@@ -6,7 +6,9 @@ mean what the end of input means: nobody reads any more.
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,10 +20,12 @@ from actors.supervisor import Gateway, open_gateway
 from gateway import limits
 from gateway.auth.bearer import Authenticator, Bearer, Open, Token, load_token
 from gateway.auth.origin import network_rules
+from gateway.catalog.model import ContainerLaunch, PociLaunch
 from gateway.errors import OptionError
 from gateway.home import Home
 from gateway.options import GatewayOptions
 from gateway.ports import Announcement
+from gateway.runtimes.engine_endpoint import locate_engine
 from gateway.telemetry.log import get_logger
 
 log = get_logger("serve")
@@ -42,6 +46,7 @@ async def run_gateway(
     """
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with open_gateway(options, environ) as gateway:
+            _require_socket(gateway, environ)
             if options.transport == "stdio":
                 return await _serve_pipe(gateway, signals, announce=announce)
             network = _Network(gateway, environ, program=program)
@@ -49,24 +54,56 @@ async def run_gateway(
             return 0
 
 
+def _require_socket(gateway: Gateway, environ: Mapping[str, str]) -> None:
+    """In a container, sees to it that the engine's socket was mounted: outside, an engine may start later.
+
+    Raises:
+        OptionError: it was not, and a server needs the engine.
+    """
+    options = gateway.options
+    needed = any(
+        isinstance(server.launch, (ContainerLaunch, PociLaunch))
+        for server in gateway.snapshot.servers.values()
+    )
+    if not options.in_container or options.static or not needed:
+        return
+    endpoint = locate_engine(environ)
+    if endpoint.kind == "unix" and not Path(endpoint.path).exists():
+        raise OptionError(
+            f"the engine's socket {endpoint.path} is not in this container: start it with `docker run "
+            f"-v /var/run/docker.sock:{endpoint.path}`"
+        )
+
+
 async def _serve_pipe(gateway: Gateway, signals: AsyncIterator[int], *, announce: Announce) -> int:
     """Serves the client that holds our stdin and stdout."""
     # lazy: the network transports do without it
     from gateway.transports.stdio import serve_stdio  # noqa: PLC0415 - see above
 
-    gateway.hurry = True
+    gateway.hurry()
     spoke = False
     announce(_announcement(gateway))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_cancel_on_signal, signals, nursery.cancel_scope)
         spoke = await serve_stdio(gateway.sessions)
         nursery.cancel_scope.cancel()
+    _exit_in_time()
     if gateway.options.in_container and not spoke:
         raise OptionError(
             "stdin ended before any client spoke: start the container with `docker run -i`, or choose a "
             "network transport with --transport sse or --transport streaming"
         )
     return 0
+
+
+def _exit_in_time() -> None:
+    """Has the process end after `limits.STDIO_EXIT_S`, whatever hangs: an engine's call in a thread cannot be cancelled.
+
+    What it leaves then has lost its stdin, which ends servers that behave; the others are reaped at the next start.
+    """
+    timer = threading.Timer(limits.STDIO_EXIT_S, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
 
 
 async def _cancel_on_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
@@ -84,6 +121,7 @@ class _Network:
         self._options = gateway.options
         self._program = program
         self._stop = trio.Event()
+        self._draining = trio.CancelScope()
         home = Home(Path(self._options.home))
         self._token: Token | None = None
         self._auth: Authenticator = Open()
@@ -129,9 +167,18 @@ class _Network:
             addresses = await nursery.start(listen)
             announce(_announcement(self._gateway, urls=self._urls(addresses), token=self._token))
             await self._until_told(signals)
-            nursery.start_soon(_cancel_on_signal, signals, nursery.cancel_scope)
+            nursery.start_soon(self._hurry_on_signal, signals)
             await self._drain()
+            await self._gateway.stop()
             nursery.cancel_scope.cancel()
+
+    async def _hurry_on_signal(self, signals: AsyncIterator[int]) -> None:
+        """A second signal cuts the drain short, and the servers' time to end by themselves."""
+        async for number in signals:
+            log.info("signal", name=signal.Signals(number).name)
+            if number in _ENDING:
+                self._draining.cancel()
+                self._gateway.hurry()
 
     async def _until_told(self, signals: AsyncIterator[int]) -> None:
         """Returns at the first signal that ends; SIGHUP reads the catalogs again."""
@@ -143,7 +190,8 @@ class _Network:
 
     async def _drain(self) -> None:
         """Accepts nothing new, lets calls in flight end, then ends the streams and the connections."""
-        with trio.move_on_after(self._options.drain_timeout_s):
+        self._draining.deadline = trio.current_time() + self._options.drain_timeout_s
+        with self._draining:
             await self._gateway.drain()
         self._stop.set()
         self._gateway.sessions.close_all()
@@ -166,8 +214,7 @@ def _announcement(
     """What there is to say once clients can connect."""
     snapshot = gateway.snapshot
     faults = tuple(
-        f"{fault.name} is left out ({fault.origin.source}:{fault.origin.line}): {fault.reason}"
-        for fault in snapshot.faults
+        f"{fault.name} is left out ({fault.origin}): {fault.reason}" for fault in snapshot.faults
     )
     shown = token.value if token is not None and token.origin in {"home", "memory"} else None
     return Announcement(

@@ -17,7 +17,7 @@ from gateway.cli.output import add_format, chosen_format, fields, note, show, ta
 from gateway.cli.plain_text import printable
 from gateway.cli.selection import define_selection, read_selection
 from gateway.cli.verbs import Invocation, Verb
-from gateway.errors import OptionError
+from gateway.errors import OptionError, UnknownTarget
 
 _T = TypeVar("_T")
 _STDIN: Final = "-"
@@ -137,6 +137,11 @@ def _with_client(
             try:
                 await client.initialize()
                 return await ask(client)
+            except UnknownTarget:
+                for fault in gateway.snapshot.faults:
+                    if fault.enabled:
+                        note(f"{fault.name} does not run: {fault.reason}")
+                raise
             finally:
                 client.close()
 

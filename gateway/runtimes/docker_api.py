@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MINIMUM_API_VERSION: Final = "1.41"
 """Docker 20.10: the oldest engine that is tried here."""
+SSH_BASE_URL: Final = "http://engine-over-ssh:2375"
+"""Never resolved: an adapter of ours is mounted there."""
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 
@@ -196,47 +198,43 @@ def _tolerating(*statuses: int) -> Iterator[None]:
 
 def _connect(endpoint: Endpoint) -> APIClient:
     """A client that has agreed on the API's version with the engine."""
-    from docker import APIClient, tls  # noqa: PLC0415 # lazy: as in `_calling`
-
-    options: dict[str, Any] = {"version": "auto", "timeout": int(limits.ENGINE_TIMEOUT_S)}
-    if endpoint.kind == "ssh":
-        return _connect_over_ssh(endpoint)
     if endpoint.kind == "unix":
         # docker-py leaves the socket open where the connect fails, and buries the reason.
         with socket.socket(socket.AF_UNIX) as probe:
             probe.connect(endpoint.path)
-    if endpoint.tls is not None:
-        files = endpoint.tls
-        options["tls"] = tls.TLSConfig(
+    # docker-py's own "auto" asks the engine before the client is what `_client` makes of it.
+    first = _client(endpoint, MINIMUM_API_VERSION)
+    try:
+        return _client(endpoint, first.version(api_version=False)["ApiVersion"])
+    finally:
+        first.close()
+
+
+def _client(endpoint: Endpoint, version: str) -> APIClient:
+    """A client that speaks `version`; nothing is sent yet."""
+    from docker import APIClient, tls  # noqa: PLC0415 # lazy: as in `_calling`
+
+    over_ssh = endpoint.kind == "ssh"
+    files = endpoint.tls
+    client = APIClient(
+        base_url=SSH_BASE_URL if over_ssh else endpoint.url,
+        version=version,
+        timeout=int(limits.ENGINE_TIMEOUT_S),
+        tls=tls.TLSConfig(
             client_cert=(files.cert, files.key) if files.cert and files.key else None,
             ca_cert=files.ca or None,
             verify=files.verify,
         )
-    return APIClient(base_url=endpoint.url, **options)
+        if files
+        else False,
+    )
+    # The web's proxies and certificate bundles (REQUESTS_CA_BUNDLE wins over ours otherwise) are no way to an engine.
+    client.trust_env = False
+    if over_ssh:
+        from gateway.runtimes.docker_ssh import ssh_adapter  # noqa: PLC0415 # lazy: as in `_calling`
 
-
-def _connect_over_ssh(endpoint: Endpoint) -> APIClient:
-    from docker import APIClient  # noqa: PLC0415 # lazy: as in `_calling`
-
-    from gateway.runtimes.docker_ssh import SSH_BASE_URL, ssh_adapter  # noqa: PLC0415 # the same
-
-    command = ssh_command(endpoint)
-
-    def client(version: str) -> APIClient:
-        made = APIClient(
-            base_url=SSH_BASE_URL, version=version, timeout=int(limits.ENGINE_TIMEOUT_S)
-        )
-        made.mount(SSH_BASE_URL, ssh_adapter(command))
-        # A proxy for the web is no way to an engine.
-        made.trust_env = False
-        return made
-
-    # "auto" would ask the engine before the adapter is mounted, so the version takes a client of its own.
-    first = client(MINIMUM_API_VERSION)
-    try:
-        return client(first.version(api_version=False)["ApiVersion"])
-    finally:
-        first.close()
+        client.mount(SSH_BASE_URL, ssh_adapter(ssh_command(endpoint)))
+    return client
 
 
 def _found(item: Mapping[str, Any]) -> Found:

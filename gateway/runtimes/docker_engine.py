@@ -84,6 +84,11 @@ class DockerEngine:
         """The engine it stands for."""
         return f"<DockerEngine {self.endpoint.url}>"
 
+    @property
+    def shares_files(self) -> bool:
+        """Whether the engine sees the files that we see."""
+        return self.endpoint.local and not self._in_container
+
     async def ping(self) -> EngineFacts:
         """Whether the engine is there and lets us in.
 
@@ -229,7 +234,7 @@ class DockerEngine:
                 facts = await self.ping()
                 self._place = Place(
                     networks=await self._own_networks() if self._in_container else (),
-                    local_files=self.endpoint.local and not self._in_container,
+                    local_files=self.shares_files,
                     maps_users=facts.maps_users,
                 )
             return self._place

@@ -16,8 +16,6 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from gateway import limits
 
-SSH_BASE_URL: Final = "http://engine-over-ssh"
-"""Never resolved: the adapter below is mounted there."""
 _SSH_END_S: Final = 2.0
 """Until an ssh client whose connection was closed has ended."""
 

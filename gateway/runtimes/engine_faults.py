@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ssl
 
 from gateway.errors import EngineRefuses, EngineUnreachable, ImageMissing, StartFailed
 from gateway.ports import StartRequest
@@ -36,7 +37,8 @@ def _system_error(error: BaseException | None) -> int | None:
         if not isinstance(current, BaseException) or id(current) in seen:
             continue
         seen.add(id(current))
-        if isinstance(current, OSError) and current.errno:
+        # An SSLError is an OSError whose number is OpenSSL's.
+        if isinstance(current, OSError) and not isinstance(current, ssl.SSLError) and current.errno:
             return current.errno
         pending += [current.__cause__, current.__context__]
         pending += [inner for inner in current.args if isinstance(inner, BaseException)]

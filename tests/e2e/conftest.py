@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,16 @@ import docker
 import pytest
 
 from gateway.runtimes.container_config import HOME_LABEL
-from tests.e2e.gateways import PYZ, SOURCE, TOP, Place
+from gateway.runtimes.engine_endpoint import Endpoint
+from tests.e2e import docker_cli
+from tests.e2e.gateways import await_true
+from tests.e2e.places import PYZ, SOURCE, TOP, Place
 from tests.images.real import SERVERS
 
 Containers = Callable[[Place], list[str]]
+
+_LISTED_S = 60.0
+"""Until two published servers have been started and listed, on a machine with better things to do."""
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +58,24 @@ def unpacked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return folder
 
 
+@pytest.fixture(scope="session")
+def image(
+    engine: Endpoint, real_image: str, pyz: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The gateway's image, on a base that was made offline, under a name of this run's own."""
+    context = tmp_path_factory.mktemp("image")
+    shutil.copyfile(pyz, context / "mcpgw.pyz")
+    name = f"mcpgw-test/gateway:{uuid.uuid4().hex[:8]}"
+    dockerfile = str(TOP / "Dockerfile")
+    base = f"BASE={real_image}"
+    built = docker_cli.docker(
+        engine, "build", "--file", dockerfile, "--build-arg", base, "--tag", name, str(context)
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    yield name
+    docker_cli.docker(engine, "rmi", "--force", name)
+
+
 @pytest.fixture
 def place(tmp_path: Path, unpacked: Path) -> Place:
     """An empty home of this test's own."""
@@ -82,12 +107,15 @@ def listed_place(
     tmp_path_factory: pytest.TempPathFactory, unpacked: Path, real_image: str
 ) -> Place:
     """A home whose servers `time` and `everything` have been listed."""
+    names = ("time", "everything")
     place = Place(tmp_path_factory.mktemp("listed"), unpacked)
-    place.write(
-        {name: real_entry(real_image, SERVERS[name], {}) for name in ("time", "everything")}
-    )
-    listed = place.run("tools", "ls")
-    assert "get_current_time" in listed.stdout, listed.stderr
+    place.write({name: real_entry(real_image, SERVERS[name], {}) for name in names})
+    with place.stdio() as client:
+        client.initialize()
+        client.request("tools/list")
+        # On a busy machine the list does not wait for both of them; the cache tells when they are through.
+        kept = place.home.cache / "lists"
+        await_true(lambda: len(list(kept.glob("*.json"))) == len(names), "both listed", _LISTED_S)
     return place
 
 

@@ -10,8 +10,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import docker
+
+_KEPT_S: Final = 24 * 3600.0
 
 
 def cache_folder() -> Path:
@@ -54,8 +57,13 @@ def is_present(client: docker.APIClient, tag: str) -> bool:
 
 
 def remove_older(client: docker.APIClient, repository: str, tag: str) -> None:
-    """Removes the images of former recipes, as far as nobody uses them."""
+    """Removes the images of former recipes, as far as nobody uses them.
+
+    Those of the last day stay: another checkout on this machine may be at that recipe.
+    """
     for image in client.images(repository):
+        if time.time() - image["Created"] < _KEPT_S:
+            continue
         for other in image.get("RepoTags") or ():
             if other != tag:
                 try:

@@ -33,6 +33,13 @@ _NPM_PACKAGES: Final = (
 )
 _PYTHON_FOLDER: Final = "/opt/mcp/python"
 _ENVIRONMENT: Final = (f"ENV PYTHONPATH={_PYTHON_FOLDER}", "ENV LANG=C.UTF-8", "WORKDIR /work")
+# Something for mcp-server-git to look at: one commit.
+_SAMPLE: Final = (
+    ("git", "init", "--quiet", "/work/repo"),
+    ("git", "-C", "/work/repo", "config", "user.name", "Test"),
+    ("git", "-C", "/work/repo", "config", "user.email", "test@localhost"),
+    ("git", "-C", "/work/repo", "commit", "--quiet", "--allow-empty", "-m", "first commit"),
+)
 _NEEDLESS: Final = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man")
 
 SERVERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -51,7 +58,14 @@ def real_image(client: docker.APIClient) -> str:
     Raises:
         RuntimeError: it would have to be built, and this is not root; says so.
     """
-    recipe = [_DEBIAN_PACKAGES, _PYTHON_PACKAGES, (_NODE_PACKAGE,), _NPM_PACKAGES, _ENVIRONMENT]
+    recipe = [
+        _DEBIAN_PACKAGES,
+        _PYTHON_PACKAGES,
+        (_NODE_PACKAGE,),
+        _NPM_PACKAGES,
+        _ENVIRONMENT,
+        *_SAMPLE,
+    ]
     key = recipe_hash("v1", *(part for group in recipe for part in group))
     tag = f"{_REPOSITORY}:{key}"
     with building("real-image"):
@@ -74,6 +88,8 @@ def _build(client: docker.APIClient, tag: str) -> None:
             shutil.rmtree(root / name, ignore_errors=True)
         (root / "work").mkdir(mode=0o1777)
         (root / "work").chmod(0o1777)
+        for command in _SAMPLE:
+            _run(["chroot", str(root), *command])
         _import(client, root, tag)
     say(f"{tag} is ready")
 

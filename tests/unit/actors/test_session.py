@@ -20,10 +20,10 @@ from actors.listings import Listings
 from actors.session import Session
 from actors.sessions import SessionRegistry
 from gateway import limits
-from gateway.errors import Overloaded
+from gateway.errors import Overloaded, StartFailed
 from gateway.home import Home
 from gateway.jsonrpc import codec
-from gateway.jsonrpc.messages import Message, Request, Result
+from gateway.jsonrpc.messages import Failure, Message, Request, Result
 from gateway.options import NameMode
 from gateway.ports import ANYONE, LOCAL
 from tests.fakes.house import FakeBackend, enabled
@@ -88,13 +88,13 @@ class World:
         self.listings.apply(self.servers, self.pools)
         return pool
 
-    def client(self) -> Client:
-        """A connected, initialized client."""
+    def client(self, **capabilities: Any) -> Client:
+        """A connected, initialized client with these capabilities."""
         client = Client(self.registry.open(LOCAL, transport="test"))
         client.ask(
             "initialize",
             protocolVersion="2025-11-25",
-            capabilities={},
+            capabilities=capabilities,
             clientInfo={"name": "tester", "version": "1"},
         )
         client.tell("notifications/initialized")
@@ -124,6 +124,11 @@ class Client:
     def tell(self, method: str, /, **fields: Any) -> None:
         """Sends a notification."""
         frame = {"jsonrpc": "2.0", "method": method, "params": fields}
+        self.session.receive(codec.decode(json.dumps(frame).encode()), Stream())
+
+    def reply(self, request_id: Any, result: Any) -> None:
+        """Answers a request of a server."""
+        frame = {"jsonrpc": "2.0", "id": request_id, "result": result}
         self.session.receive(codec.decode(json.dumps(frame).encode()), Stream())
 
     @property
@@ -258,6 +263,20 @@ async def test_a_call_may_come_before_any_list(world: Callable[..., Awaitable[Wo
     assert stream.answer["result"]["content"]
 
 
+async def test_a_call_waits_for_its_own_server_only(
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
+) -> None:
+    """Another server that takes its time to be listed does not hold it up."""
+    house = await world()
+    slow = FakeBackend(lambda: FakeServer(tool("late")))
+    slow.gate = trio.Event()
+    house.serve("slow", slow)
+    house.serve("fast", FakeBackend())
+    stream = house.client().ask("tools/call", name="echo")
+    await trio.sleep(0.1)
+    assert stream.answer["result"]["content"]
+
+
 async def test_an_unknown_tool_is_named(world: Callable[..., Awaitable[World]]) -> None:
     """The error says which tool, with the code of the specification."""
     house = await world()
@@ -266,6 +285,24 @@ async def test_an_unknown_tool_is_named(world: Callable[..., Awaitable[World]]) 
     await wait_all_tasks_blocked()
     assert stream.answer["error"]["code"] == -32602
     assert "ehco" in stream.answer["error"]["message"]
+    assert "Not known" not in stream.answer["error"]["message"]
+
+
+async def test_an_unknown_tool_may_be_one_of_a_broken_server(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """The error says which servers could not be listed, and why."""
+    house = await world()
+
+    def fail() -> FakeServer:
+        raise StartFailed("no such command")
+
+    house.serve("broken", FakeBackend(fail))
+    stream = house.client().ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    message = stream.answer["error"]["message"]
+    assert message.startswith("No tool is named 'echo'")
+    assert message.endswith("broken (no such command)")
 
 
 async def test_wrong_params_and_unknown_methods_have_their_codes(
@@ -374,7 +411,7 @@ async def test_a_sessions_own_change_is_told_to_it_alone(
 
 
 async def test_a_closed_session_leaves_nothing(world: Callable[..., Awaitable[World]]) -> None:
-    """Its calls are withdrawn, its containers stopped, its streams ended, its id unknown."""
+    """Its calls are answered with an error, its containers stopped, its streams ended, its id unknown."""
     house = await world()
     backend = FakeBackend(lambda: FakeServer(held=frozenset({"tools/call"})))
     house.serve("one", backend)
@@ -384,7 +421,7 @@ async def test_a_closed_session_leaves_nothing(world: Callable[..., Awaitable[Wo
     client.session.close()
     client.session.close()
     await wait_all_tasks_blocked()
-    assert stream.answers == [None]
+    assert "session ended" in stream.answer["error"]["message"]
     assert client.standalone.answers == [None]
     assert backend.running == []
     assert house.registry.find(client.session.id, LOCAL) is None
@@ -423,6 +460,175 @@ async def test_a_draining_gateway_takes_nothing_new(world: Callable[..., Awaitab
     assert "shutting down" in refused["message"]
     with pytest.raises(Overloaded):
         house.registry.open(LOCAL, transport="test")
+
+
+def capable(name: str = "fake") -> FakeServer:
+    """A server with everything; its calls are the test's to answer."""
+    server = FakeServer(held=frozenset({"tools/call"}), name=name)
+    capabilities = {
+        "tools": {},
+        "prompts": {},
+        "resources": {"subscribe": True},
+        "completions": {},
+        "logging": {},
+    }
+    listed = {
+        "prompts/list": {"prompts": [{"name": "ask"}]},
+        "resources/list": {"resources": [{"uri": "x://1", "name": "one"}]},
+        "resources/templates/list": {
+            "resourceTemplates": [{"uriTemplate": "x://{id}", "name": "t"}]
+        },
+        "completion/complete": {"completion": {"values": ["yes"]}},
+        "resources/subscribe": {},
+        "resources/unsubscribe": {},
+        "logging/setLevel": {},
+        "initialize": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": capabilities,
+            "serverInfo": {"name": name, "version": "1"},
+        },
+    }
+    for method, body in listed.items():
+        server.scripts[method] = lambda request, body=body: Result(request.id, raw(body))
+    return server
+
+
+async def test_a_servers_request_reaches_the_client_on_the_stream_of_its_call(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """Under an id of ours; the client's answer goes back to the server."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend)
+    client = house.client(sampling={}, elicitation={})
+    stream = client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    server = backend.opened[-1]
+    server.ask(Request("s-1", "elicitation/create", raw({"message": "sure?"})))
+    await wait_all_tasks_blocked()
+    asked = stream.messages[-1]
+    assert asked["method"] == "elicitation/create"
+    assert asked["params"] == {"message": "sure?"}
+    client.reply(asked["id"], {"action": "accept"})
+    await wait_all_tasks_blocked()
+    given = server.seen[-1]
+    assert isinstance(given, Result)
+    assert (given.id, bytes(given.result)) == ("s-1", b'{"action": "accept"}')
+    assert json.loads(bytes(server.requests("initialize")[0].params or b""))["capabilities"] == {
+        "elicitation": {},
+        "sampling": {},
+    }
+
+
+async def test_what_a_client_did_not_declare_is_not_asked_of_it(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """The server gets the error that the specification names; the client hears nothing."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend)
+    client = house.client()
+    stream = client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    server = backend.opened[-1]
+    server.ask(Request(1, "sampling/createMessage", raw({})))
+    await wait_all_tasks_blocked()
+    assert stream.messages == []
+    refusal = server.seen[-1]
+    assert isinstance(refusal, Failure)
+    assert refusal.code == -32601
+
+
+async def test_a_retracted_request_is_cancelled_at_the_client(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """The client is told under the id that it knows."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend)
+    client = house.client(roots={})
+    stream = client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    server = backend.opened[-1]
+    server.ask(Request(7, "roots/list"))
+    server.notify("notifications/cancelled", {"requestId": 7})
+    await wait_all_tasks_blocked()
+    asked, cancelled = stream.messages
+    assert cancelled["params"]["requestId"] == asked["id"]
+
+
+async def test_a_client_that_leaves_answers_with_an_error(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """No server waits for a client that is gone."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend, isolation="call")
+    client = house.client(roots={})
+    client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    server = backend.opened[-1]
+    server.ask(Request(7, "roots/list"))
+    await wait_all_tasks_blocked()
+    client.session.close()
+    refusal = next(one for one in server.seen if isinstance(one, Failure))
+    assert refusal.id == 7
+
+
+async def test_completions_are_routed_by_their_reference(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """Prompts by name, templates by URI; the name is the server's own again."""
+    house, backend = await world(names="prefix"), FakeBackend(capable)
+    house.serve("one", backend)
+    client = house.client()
+    client.ask("prompts/list")
+    await wait_all_tasks_blocked()
+    argument = {"name": "a", "value": "y"}
+    prompt = client.ask(
+        "completion/complete", ref={"type": "ref/prompt", "name": "one__ask"}, argument=argument
+    )
+    template = client.ask(
+        "completion/complete", ref={"type": "ref/resource", "uri": "x://{id}"}, argument=argument
+    )
+    unknown = client.ask("completion/complete", ref={"type": "ref/other"}, argument=argument)
+    await wait_all_tasks_blocked()
+    assert (
+        prompt.answer["result"] == template.answer["result"] == {"completion": {"values": ["yes"]}}
+    )
+    assert unknown.answer["error"]["code"] == -32602
+    sent = json.loads(bytes(backend.opened[-1].requests("completion/complete")[0].params or b""))
+    assert sent == {"ref": {"type": "ref/prompt", "name": "ask"}, "argument": argument}
+
+
+@pytest.mark.parametrize("isolation", ["session", "shared"])
+async def test_subscribers_are_told_of_changes(
+    world: Callable[..., Awaitable[World]], isolation: str
+) -> None:
+    """Whoever subscribed, and nobody else; until it unsubscribes."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend, isolation=isolation)
+    subscriber, other = house.client(), house.client()
+    subscriber.ask("resources/subscribe", uri="x://1")
+    await trio.sleep(1)
+    server = backend.opened[-1]
+    server.notify("notifications/resources/updated", {"uri": "x://1"})
+    await wait_all_tasks_blocked()
+    updates = [
+        one
+        for one in subscriber.standalone.messages
+        if one["method"] == "notifications/resources/updated"
+    ]
+    assert [one["params"]["uri"] for one in updates] == ["x://1"]
+    assert all(one["method"].endswith("list_changed") for one in other.standalone.messages)
+
+
+async def test_the_log_level_reaches_the_server(world: Callable[..., Awaitable[World]]) -> None:
+    """The one that runs, and those that start later."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend)
+    client = house.client()
+    client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    client.ask("logging/setLevel", level="error")
+    await wait_all_tasks_blocked()
+    assert len(backend.opened[-1].requests("logging/setLevel")) == 1
 
 
 async def test_repr_shows_no_whole_id(world: Callable[..., Awaitable[World]]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 import pytest
 
+from gateway.catalog import fetch as network
 from gateway.catalog import sources
 from gateway.catalog.fetch import Fetched
 from gateway.catalog.model import ContainerLaunch, Mount, ProcessLaunch, Snapshot
@@ -121,7 +123,7 @@ def test_catalogs_from_urls_are_not_trusted(
 ) -> None:
     """Their process forms are ignored, and a stale copy leaves its note."""
     text = b"registry: {p: {process: {command: [evil]}}, q: {image: q, secrets: [{name: x, env: HOME}]}}"
-    monkeypatch.setattr(sources, "fetch", lambda _url, _folder: Fetched(text, "a copy is used"))
+    monkeypatch.setattr(network, "fetch", lambda _url, _folder: Fetched(text, "a copy is used"))
     snapshot = furnished.load(
         {"HOME": "/home/me"}, catalogs=("https://u:p@x.y/c.yaml?k=v",), enable_all_servers=True
     )
@@ -248,3 +250,22 @@ def test_large_catalog_loads_fast_and_cached_faster(house: HomeFolder) -> None:
     assert first == again
     assert cold < 3.0
     assert warm < cold
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else and back")
+def test_home_that_may_not_be_read_is_a_fault_not_a_crash(furnished: HomeFolder) -> None:
+    """Started by the wrong user: each file is named, and a named one is an error of ours."""
+    furnished.load()  # whatever is imported lazily is imported while we may read it
+    furnished.root.chmod(0)
+    os.seteuid(65534)
+    try:
+        faults = furnished.load().faults
+        with pytest.raises(CatalogError):
+            furnished.load(catalogs=(str(furnished.root / "catalogs" / "mine.yaml"),))
+    finally:
+        os.seteuid(0)
+        furnished.root.chmod(0o755)
+    assert {"registry.yaml", "config.yaml", "tools.yaml", "secrets.env"} <= {
+        fault.name for fault in faults
+    }
+    assert all("ermission denied" in fault.reason for fault in faults if fault.whole_file)

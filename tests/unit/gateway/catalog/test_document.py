@@ -162,6 +162,14 @@ def test_what_is_written_reads_back(value: dict[str, object]) -> None:
     assert plain_value(read_document(write_document(value), "f.yaml") or {}) == value
 
 
+@pytest.mark.parametrize(
+    "text", ["0E0", "1e3", "~", "", "yes", "0x1", "1:30", "\x85", "<<", "=", "- a", "a: b"]
+)
+def test_texts_that_look_like_something_else_stay_texts(text: str) -> None:
+    """Whichever YAML the reader follows."""
+    assert plain_value(read_document(write_document({"k": text}), "f.yaml")) == {"k": text}
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_value_or_a_document_error(content: bytes) -> None:
     """Nothing else ever leaves."""

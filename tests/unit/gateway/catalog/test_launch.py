@@ -114,6 +114,16 @@ def test_config_defaults_come_from_the_schema() -> None:
     assert container(body, {"deep": {"b": "x"}}).command == ("1", "x", "3")
 
 
+def test_missing_config_leaves_a_note() -> None:
+    """Most servers then say something less clear."""
+    body = "{image: a, config: [{name: fs, required: [paths, mode], properties: {mode: {default: x}}}]}"
+    assert launched(body).notes == (
+        "fs: a value is missing: run `mcpgw config set fs.paths=VALUE`",
+    )
+    assert launched(body, {"paths": ["/a"]}).notes == ()
+    assert launched("{image: a, config: [{required: 5}, {type: object}]}").notes == ()
+
+
 def test_dotted_and_renamed_servers_find_their_config() -> None:
     """Templates may use the name, the name with underscores, or the schema's name."""
     server = entry(

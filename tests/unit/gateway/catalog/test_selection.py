@@ -59,6 +59,12 @@ def test_unknown_server_of_the_command_line_is_a_fault_with_a_suggestion() -> No
     assert broken.faults == ()
 
 
+def test_nothing_enabled_is_said() -> None:
+    """A registry that is empty, or not there, is mostly an oversight."""
+    assert "mcpgw server enable" in select_servers(ENTRIES, frozenset(), Selection()).notes[0]
+    assert select_servers({}, frozenset(), Selection()).notes == ()
+
+
 @pytest.mark.parametrize(
     ("flags", "allowed"),
     [

@@ -44,10 +44,16 @@ def test_names_paths_and_container_paths(
     assert locate("./none.yaml", home, home.root) == tmp_path / "none.yaml"
 
 
-def test_catalog_suffix_may_be_left_out(home: Home) -> None:
-    """`--catalog docker-mcp` as people write it."""
+def test_catalog_suffix_may_be_left_out(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--catalog docker-mcp` as people write it, even beside a folder of that name."""
     assert locate_catalog("docker-mcp", home) == home.catalogs / "docker-mcp.yaml"
     assert locate_catalog("alpha", home) == home.catalogs / "alpha.json"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "zeta").mkdir()
+    assert locate_catalog("zeta", home) == home.catalogs / "zeta.yml"
+    assert locate_catalog("/", home) == Path("/")
     assert locate_catalog("nobody", home) == home.catalogs / "nobody"
 
 

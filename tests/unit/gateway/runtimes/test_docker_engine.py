@@ -11,17 +11,20 @@ import msgspec
 import pytest
 import trio
 
+from gateway import limits
 from gateway.catalog.model import ContainerLaunch, Mount
-from gateway.errors import EngineUnreachable, ImageMissing, StartFailed
+from gateway.errors import EngineUnreachable, ImageMissing, ProtocolFault, StartFailed
 from gateway.home import Home
 from gateway.ports import Link, StartRequest
 from gateway.runtimes.container_config import HOME_LABEL, Owner, Place
 from gateway.runtimes.docker_engine import DockerEngine
 from gateway.runtimes.engine_endpoint import Endpoint
+from gateway.runtimes.engine_facts import PullProgress
 from gateway.runtimes.link_attach import AttachLink
-from gateway.runtimes.ownership import InstanceLock, find_leaks, reap
+from gateway.runtimes.ownership import InstanceLock, reap
 from tests.cancelling import CancelAtStep
 from tests.contracts.test_link import call, read_line
+from tests.fakes.registry import FakeRegistry
 
 pytestmark = pytest.mark.slow
 
@@ -213,9 +216,6 @@ async def test_the_dead_are_reaped_and_the_living_are_not(
     living = await rig.engine.start(rig.request())
     left = await dead.start(rig.request("--ignore-eof"))
     theirs = await foreign.start(rig.request())
-    leaks = {found.name for found in await find_leaks(rig.engine, home)}
-    assert {left.name, theirs.name} <= leaks
-    assert living.name not in leaks
     assert await reap(rig.engine, home) == [left.name]
     for link in (living, theirs):
         await link.send_all(call("echo", text="alive"))
@@ -229,18 +229,17 @@ async def test_the_dead_are_reaped_and_the_living_are_not(
 async def test_joins_the_gateways_networks(rig: Rig, docker_client: docker.APIClient) -> None:
     """In a container, servers are on all networks of the gateway's own container; one that must not be is on none."""
     names = ("mcpgw-test-net-a", "mcpgw-test-net-b")
-    identities = []
+    for name in names:
+        docker_client.create_network(name)
     try:
-        for name in names:
-            identities.append(docker_client.create_network(name)["Id"])
         rig.engine._place = Place(networks=names)
         link = await rig.engine.start(rig.request())
         seen = set(rig.inspect(link)["NetworkSettings"]["Networks"])
         await link.aclose()
         assert seen == set(names)
     finally:
-        for identity in identities:
-            docker_client.remove_network(identity)
+        for name in names:
+            docker_client.remove_network(name)
 
 
 async def test_no_engine_at_all(tmp_path: Path, home: Home) -> None:
@@ -251,3 +250,78 @@ async def test_no_engine_at_all(tmp_path: Path, home: Home) -> None:
     with pytest.raises(EngineUnreachable, match="is not running"):
         await engine.start(StartRequest(server="s", launch=launch, spec_hash=""))
     await engine.aclose()
+
+
+async def test_missing_images_are_pulled_once(
+    engine: Endpoint, home: Home, lock: InstanceLock, rig: Rig, echo_binary: Path
+) -> None:
+    """Five starts of an image that is only in a registry: one pull with progress, then five containers."""
+    seen: list[PullProgress] = []
+    pulling = DockerEngine(engine, Owner(home.identity(), lock.instance_id), on_pull=seen.append)
+    links: list[AttachLink] = []
+    with FakeRegistry(echo_binary, lock.instance_id) as registry:
+
+        async def start() -> None:
+            links.append(await pulling.start(rig.request(image=registry.image)))
+
+        try:
+            async with trio.open_nursery() as nursery:
+                for _ in range(5):
+                    nursery.start_soon(start)
+            for link in links:
+                await link.aclose()
+            assert len(links) == 5
+            assert {progress.image for progress in seen} == {registry.image}
+            layers = [path for path in registry.fetched if "/blobs/" in path]
+            assert len(layers) == len(set(layers))
+        finally:
+            rig.client.remove_image(registry.image, force=True)
+            await pulling.aclose()
+
+
+async def test_an_image_the_registry_does_not_have(rig: Rig, echo_binary: Path) -> None:
+    """A registry that answers, but not with that image."""
+    with FakeRegistry(echo_binary, "x") as registry:
+        image = registry.image.replace("/test/echo:1", "/test/other:2")
+        with pytest.raises(ImageMissing, match=r"other:2 is not here and could not be pulled"):
+            await rig.engine.pull(image)
+
+
+async def test_a_network_that_is_not_there(rig: Rig, home: Home) -> None:
+    """A container that could not be connected to all its networks is not kept."""
+    rig.engine._place = Place(networks=("bridge", "no-such-network"))
+    with pytest.raises(StartFailed, match="no-such-network"):
+        await rig.engine.start(rig.request())
+    assert await rig.engine.find(home_id=home.identity()) == []
+
+
+async def test_learns_its_own_networks(
+    rig: Rig, home: Home, engine: Endpoint, lock: InstanceLock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway in a container asks the engine which networks it is on; a name that is no container is passed over."""
+    own = await rig.engine.start(rig.request())
+    monkeypatch.setattr(
+        "gateway.runtimes.docker_engine.own_container_names", lambda: ["no-such-name", own.name]
+    )
+    inside = DockerEngine(engine, Owner(home.identity(), lock.instance_id), in_container=True)
+    link = await inside.start(rig.request())
+    assert list(rig.inspect(link)["NetworkSettings"]["Networks"]) == ["bridge"]
+    for each in (link, own):
+        await each.aclose()
+    await inside.aclose()
+
+
+async def test_stopping_what_is_gone_already(rig: Rig, docker_client: docker.APIClient) -> None:
+    """A container that somebody else removed is an end like any other, and no trouble to close."""
+    link = await rig.engine.start(rig.request())
+    docker_client.remove_container(link.name, force=True)
+    assert await link.receive_some() == b""
+    await link.kill()
+    await link.aclose()
+
+
+async def test_a_run_that_prints_without_end(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tool that prints more than a message may hold is stopped, and says so."""
+    monkeypatch.setattr(limits, "MAX_FRAME_BYTES", 10)
+    with pytest.raises(ProtocolFault, match="printed more than 10 bytes"):
+        await rig.engine.run(rig.request("--print=more than ten bytes"))

@@ -18,6 +18,7 @@ from gateway.catalog.model import ProcessLaunch
 from gateway.errors import StartFailed
 from gateway.home import Home
 from gateway.ports import StartRequest
+from gateway.runtimes import process_table
 from gateway.runtimes.ownership import InstanceLock
 from gateway.runtimes.process import ProcessLink, ProcessRuntime
 from gateway.runtimes.process_records import ProcessRecord, record_process, sweep_processes
@@ -259,6 +260,27 @@ def test_the_process_table() -> None:
     assert not group_lives(process.pid)
     assert not process_exists(process.pid)
     assert process_space() == process_space()
+
+
+def test_without_a_proc_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS: `ps` tells the start, and a group that has anything in it lives."""
+    monkeypatch.setattr(process_table, "_HAS_PROC", False)
+    monkeypatch.setattr(process_table, "_PROC", Path("/no/proc"))
+    assert process_space() == ""
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as process:
+        assert start_time(process.pid) != ""
+        assert group_lives(process.pid)
+        process.kill()
+    assert start_time(process.pid) == ""
+    assert not group_lives(process.pid)
+
+
+async def test_repr_says_how_far_it_is(runtime: ProcessRuntime, echo_binary: Path) -> None:
+    """The process and the state, for logs and debuggers."""
+    link = await runtime.start(request(str(echo_binary)))
+    assert repr(link) == f"<ProcessLink {link.name} open>"
+    await link.aclose()
+    assert repr(link) == f"<ProcessLink {link.name} closed>"
 
 
 @pytest.mark.parametrize(

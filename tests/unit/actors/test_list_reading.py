@@ -8,8 +8,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from actors.list_reading import read_lists
 from actors.upstream import Listener, Upstream
-from actors.upstream_lists import fetch_lists
 from gateway import limits
 from gateway.errors import ProtocolFault, TooSlow
 from gateway.jsonrpc.messages import Message, Request, Result
@@ -24,7 +24,7 @@ async def read(nursery: trio.Nursery, pages: Script) -> tuple[ServerLists, FakeS
     upstream = Upstream(server, server="fake", listener=Listener())
     nursery.start_soon(upstream.run)
     await upstream.initialize(within_s=1)
-    return await fetch_lists(upstream), server
+    return await read_lists(upstream), server
 
 
 def page(request: Request, *names: str, following: str | None) -> Message:
@@ -91,7 +91,7 @@ async def test_pages_that_drip_are_not_waited_for(
 
     nursery.start_soon(drip)
     with pytest.raises(TooSlow, match="all of its lists"):
-        await fetch_lists(upstream)
+        await read_lists(upstream)
     nursery.cancel_scope.cancel()
 
 

@@ -1,7 +1,4 @@
-"""Reads the lists of a live server, every page of them, within bounds. Must not know who wants them, or how often.
-
-What a server lists is merged with all others', on the one loop: what is beyond the bounds of `gateway.limits` is left out.
-"""
+"""Reads what a running server offers: all of its lists, as far as the bounds allow. Must not know who wants them."""
 
 from __future__ import annotations
 
@@ -18,11 +15,11 @@ from gateway.mcp import capabilities, listing
 from gateway.mcp.listing import KINDS, Item, Kind, ServerLists
 from gateway.telemetry.log import get_logger
 
-log = get_logger("upstream")
+log = get_logger("listing")
 
 
-async def fetch_lists(upstream: Upstream) -> ServerLists:
-    """Reads all lists that the server says it has.
+async def read_lists(upstream: Upstream) -> ServerLists:
+    """Reads all lists that the server says it has, every page of them.
 
     Raises:
         Gone, TooSlow, ProtocolFault
@@ -33,11 +30,10 @@ async def fetch_lists(upstream: Upstream) -> ServerLists:
     lists: dict[Kind, tuple[Item, ...]] = {}
     with trio.move_on_after(limits.LISTS_TIMEOUT_S) as patience:
         for kind in capabilities.listed_kinds(hello.capabilities):
-            lists[kind] = await _fetch_list(upstream, kind)
+            lists[kind] = await _read_list(upstream, kind)
     if patience.cancelled_caught:
         raise TooSlow(
-            f"server {upstream.server} did not show all of its lists within "
-            f"{limits.LISTS_TIMEOUT_S:g} s"
+            f"server {upstream.server} did not show all of its lists within {limits.LISTS_TIMEOUT_S:g} s"
         )
     return ServerLists(
         tools=lists.get("tools", ()),
@@ -51,8 +47,8 @@ async def fetch_lists(upstream: Upstream) -> ServerLists:
     )
 
 
-async def _fetch_list(upstream: Upstream, kind: Kind) -> tuple[Item, ...]:
-    """One list, following its cursors as far as the bounds allow; what is left out is logged.
+async def _read_list(upstream: Upstream, kind: Kind) -> tuple[Item, ...]:
+    """One list, following its cursors as far as the bounds allow; what is beyond them is left out, and logged.
 
     A server without templates may refuse that method: an empty list.
     """
@@ -63,7 +59,7 @@ async def _fetch_list(upstream: Upstream, kind: Kind) -> tuple[Item, ...]:
     seen = {cursor}
     for _ in range(limits.MAX_LIST_PAGES):
         try:
-            result = await _fetch_page(upstream, kind, cursor)
+            result = await _read_page(upstream, kind, cursor)
         except ProtocolFault:
             if kind == "tools" or upstream.ended is not None:
                 raise
@@ -84,7 +80,7 @@ async def _fetch_list(upstream: Upstream, kind: Kind) -> tuple[Item, ...]:
     return tuple(items[: limits.MAX_LIST_ITEMS])
 
 
-async def _fetch_page(upstream: Upstream, kind: Kind, cursor: str) -> msgspec.Raw:
+async def _read_page(upstream: Upstream, kind: Kind, cursor: str) -> msgspec.Raw:
     """One page of a list; the first where the cursor is ""."""
     fields = {"cursor": codec.raw(cursor)} if cursor else {}
     return await upstream.ask(KINDS[kind].method, fields, within_s=limits.LIST_TIMEOUT_S)

@@ -1,0 +1,90 @@
+"""The messages that the load clients send, and how they know an answer. Must not know how messages travel.
+
+Answers are looked at, not parsed: the client's CPU is taken from the cores that are measured.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from bench.errors import Broken
+
+PROTOCOL: Final = "2025-06-18"
+TEXT: Final = b"sixty-four bytes of text that the server sends back as they came"
+INITIALIZED: Final = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
+_SHOWN_BYTES: Final = 300
+
+
+def initialize(request_id: int) -> bytes:
+    """The first request of a session."""
+    return msgspec.json.encode(
+        {
+            "jsonrpc": "2.0",
+            "id": request_id,
+            "method": "initialize",
+            "params": {
+                "protocolVersion": PROTOCOL,
+                "capabilities": {},
+                "clientInfo": {"name": "bench", "version": "1"},
+            },
+        }
+    )
+
+
+def list_tools(request_id: int) -> bytes:
+    """Asks for the tools."""
+    return b'{"jsonrpc":"2.0","id":%d,"method":"tools/list"}' % request_id
+
+
+def call_echo(request_id: int, tool: bytes) -> bytes:
+    """Calls the tool that sends `TEXT` back: 170 bytes or so."""
+    return (
+        b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":'
+        b'{"name":"%b","arguments":{"text":"%b"}}}' % (request_id, tool, TEXT)
+    )
+
+
+def is_answer(message: bytes) -> bool:
+    """Whether a message answers a call; notifications are passed over.
+
+    Raises:
+        Broken: it answers with something else than the text.
+    """
+    if TEXT in message:
+        return True
+    if b'"method"' in message:
+        return False
+    raise Broken(f"a call was answered with {message[:_SHOWN_BYTES].decode(errors='replace')}")
+
+
+def tool_names(message: bytes) -> list[str]:
+    """The names in an answer to `tools/list`."""
+    return [tool["name"] for tool in result(message).get("tools", ())]
+
+
+def echo_tool(message: bytes) -> bytes:
+    """The echo tool's name as a gateway shows it: some put the server's before it.
+
+    Raises:
+        Broken: it is not there.
+    """
+    names = tool_names(message)
+    for name in sorted(names, key=len):
+        if name.endswith("echo"):
+            return name.encode()
+    raise Broken(f"the echo tool is not among the {len(names)} tools")
+
+
+def result(message: bytes) -> dict[str, Any]:
+    """The result in an answer.
+
+    Raises:
+        Broken: it is an error, or no JSON.
+    """
+    try:
+        return msgspec.json.decode(message, type=dict[str, Any])["result"]  # type: ignore[no-any-return] # JSON
+    except (msgspec.DecodeError, KeyError) as error:
+        shown = message[:_SHOWN_BYTES].decode(errors="replace")
+        raise Broken(f"a request was answered with {shown}") from error

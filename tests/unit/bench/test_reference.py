@@ -1,0 +1,89 @@
+"""The committed run, and the page that shows it."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench.bounds import judge
+from bench.document import PAGE, with_tables, written
+from bench.figures import REFERENCE, Results, read_results, write_results
+from bench.plan import FULL
+from bench.report import report
+from bench.subjects import SUBJECTS
+
+
+@pytest.fixture
+def reference() -> Results:
+    """The committed run."""
+    return read_results(REFERENCE)
+
+
+def test_the_page_shows_the_committed_figures(reference: Results) -> None:
+    """After a new reference run, `python -m bench --write-docs` brings the page up to date."""
+    assert written(PAGE.read_text(encoding="utf-8")).strip() == report(reference).strip()
+
+
+def test_the_committed_run_is_a_full_one_with_everybody_in_it(reference: Results) -> None:
+    """A quick run, or one without a peer, is no reference."""
+    assert reference.plan == FULL
+    assert {figures.subject for figures in reference.calls} == set(SUBJECTS)
+    assert reference.skipped == ()
+
+
+def test_the_committed_run_keeps_all_promises(reference: Results) -> None:
+    """What the page claims is what was measured."""
+    assert [verdict.promise for verdict in judge(reference, quick=False) if not verdict.kept] == []
+
+
+def test_the_committed_run_does_not_name_its_machine(reference: Results) -> None:
+    """Neither a host name nor a path is in it."""
+    text = msgspec.json.encode(reference).decode()
+    assert platform.node() not in text
+    assert "/home/" not in text
+    assert "/tmp" not in text
+
+
+def test_a_run_is_read_as_it_was_written(reference: Results, tmp_path: Path) -> None:
+    """Results are data: nothing is lost on disk."""
+    path = tmp_path / "results" / "run.json"
+    write_results(reference, path)
+    assert read_results(path) == reference
+
+
+def test_writing_tables_leaves_the_rest_of_the_page() -> None:
+    """Writing twice is writing once, and people's words stay."""
+    page = PAGE.read_text(encoding="utf-8")
+    tables = report(read_results(REFERENCE))
+    other = with_tables(page, "others\n")
+    assert written(other).strip() == "others"
+    assert with_tables(other, tables) == with_tables(page, tables)
+
+
+def test_a_page_without_markers_is_refused() -> None:
+    """Nothing is overwritten by guess."""
+    with pytest.raises(ValueError, match="markers"):
+        written("# Performance\n")
+
+
+def test_a_missed_promise_is_broken_but_not_in_a_quick_run(reference: Results) -> None:
+    """The quick run has a wide band; containers while listing are never allowed."""
+    slow = msgspec.structs.replace(
+        reference,
+        containers_while_listing=1,
+        starts=tuple(
+            msgspec.structs.replace(
+                start,
+                rounds_s=tuple(
+                    seconds * (1 if start.subject == "imports" else 3) for seconds in start.rounds_s
+                ),
+            )
+            for start in reference.starts
+        ),
+    )
+    assert [verdict.kept for verdict in judge(slow, quick=False)] == [True, False, False]
+    assert [verdict.kept for verdict in judge(slow, quick=True)] == [True, True, False]
+    assert "**broken**" in report(slow)
