@@ -331,7 +331,7 @@ class Session:
     def _relayed(self, outlet: Outlet, _call: Call, message: Message) -> None:
         """Passes a message that belongs to a call on to the stream of its request."""
         if is_wanted(message, self._profile.log_level):
-            outlet.send(codec.encode(message))
+            outlet.send(codec.encode(message), skippable=isinstance(message, Notification))
 
     def _later(
         self,
@@ -422,7 +422,7 @@ class Session:
         """Sends a message that belongs to no request; False where there is no stream for it."""
         if not self._outlets:
             return False
-        self._outlets[-1].send(codec.encode(message))
+        self._outlets[-1].send(codec.encode(message), skippable=isinstance(message, Notification))
         return True
 
 

@@ -36,9 +36,9 @@ class Backlog:
         """Whether nothing more will be queued. What is queued can still be pulled."""
         return self._closed
 
-    def push(self, frame: bytes) -> None:
-        """Queues a frame; swallows it once closed. Never blocks."""
-        if self._closed:
+    def push(self, frame: bytes, *, skippable: bool = False) -> None:
+        """Queues a frame; swallows it once closed, and a skippable one where much waits already. Never blocks."""
+        if self._closed or (skippable and self._bytes > limits.MAX_OUTBOUND_NOTES_BYTES):
             return
         if self._bytes + len(frame) > self._max_bytes:
             self.overflowed = True
@@ -49,11 +49,6 @@ class Backlog:
         self._frames.append(frame)
         self._bytes += len(frame)
         self._changed.set()
-
-    def offer(self, frame: bytes) -> None:
-        """Queues a frame that nobody is owed, unless much waits already. Never blocks."""
-        if self._bytes <= limits.MAX_OUTBOUND_NOTES_BYTES:
-            self.push(frame)
 
     def close(self) -> None:
         """Ends the queue after what it holds. Idempotent."""

@@ -31,10 +31,10 @@ class Exchange:
         """Its mode and what waits."""
         return f"<Exchange {self.mode}, {self.backlog!r}>"
 
-    def send(self, frame: bytes) -> None:
-        """Queues a message that comes before the answer, unless the client is far behind."""
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:
+        """Queues a message that comes before the answer."""
         if self.stream():
-            self.backlog.offer(encode_event(frame))
+            self.backlog.push(encode_event(frame), skippable=skippable)
 
     def finish(self, frame: bytes | None) -> None:
         """Takes the answer."""

@@ -21,9 +21,9 @@ class Answers:
         self._backlog = backlog
         self._framing = framing
 
-    def send(self, frame: bytes) -> None:
-        """Queues a message that comes before the answer, unless the client is far behind."""
-        self._backlog.offer(self._framing(frame))
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:
+        """Queues a message that comes before the answer."""
+        self._backlog.push(self._framing(frame), skippable=skippable)
 
     def finish(self, frame: bytes | None) -> None:
         """Queues the answer."""
@@ -38,9 +38,9 @@ class Standing:
         self._backlog = backlog
         self._framing = framing
 
-    def send(self, frame: bytes) -> None:
-        """Queues a message, unless the client is far behind."""
-        self._backlog.offer(self._framing(frame))
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:
+        """Queues a message."""
+        self._backlog.push(self._framing(frame), skippable=skippable)
 
     def finish(self, frame: bytes | None) -> None:
         """Queues a last message, if there is one, and ends the stream."""
@@ -52,7 +52,7 @@ class Standing:
 class Nowhere:
     """The outlet of messages that are owed no answer."""
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:
         """Drops the frame: nothing may come before no answer."""
 
     def finish(self, frame: bytes | None) -> None:

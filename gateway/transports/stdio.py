@@ -74,9 +74,9 @@ class _Conversation:
             await self._wait_settled()
             self._backlog.close()
 
-    def send(self, frame: bytes) -> None:
-        """Queues a message that comes before an answer, unless the client is far behind."""
-        self._backlog.offer(_line(frame))
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:
+        """Queues a message that comes before an answer."""
+        self._backlog.push(_line(frame), skippable=skippable)
 
     def finish(self, frame: bytes | None) -> None:
         """Queues the answer of a request, if there is one."""

@@ -111,9 +111,9 @@ async def test_a_flood_of_notifications_cuts_nobody_off(monkeypatch: pytest.Monk
     monkeypatch.setattr(limits, "MAX_OUTBOUND_NOTES_BYTES", 100)
     backlog = Backlog(1000)
     for _ in range(10_000):
-        backlog.offer(b"0123456789")
+        backlog.push(b"0123456789", skippable=True)
     backlog.push(b"answer")
     assert not backlog.overflowed
     assert await backlog.pull() == b"0123456789" * 11 + b"answer"
-    backlog.offer(b"later")
+    backlog.push(b"later", skippable=True)
     assert await backlog.pull() == b"later"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from gateway import limits
 from gateway.transports.backlog import Backlog
 from gateway.transports.exchange import Exchange
 from gateway.transports.outlets import Answers, Nowhere, Standing
@@ -98,3 +101,15 @@ def test_only_the_first_answer_counts() -> None:
     exchange.send(b"3")
     assert exchange.answer == b"1"
     assert repr(exchange) == "<Exchange plain, <Backlog closed, 0 frames, 0 bytes>>"
+
+
+def test_what_may_be_skipped_is_what_no_answer_hangs_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that is far behind loses notifications; servers' requests and answers reach it."""
+    monkeypatch.setattr(limits, "MAX_OUTBOUND_NOTES_BYTES", 5)
+    backlog = Backlog()
+    outlet = Answers(backlog, lambda frame: frame + b"\n")
+    outlet.send(b"note 1", skippable=True)
+    outlet.send(b"note 2", skippable=True)
+    outlet.send(b"request")
+    outlet.finish(b"answer")
+    assert repr(backlog) == "<Backlog open, 3 frames, 22 bytes>"
