@@ -6,7 +6,6 @@ Source: MCP 2026-07-28, basic, patterns, "Subscriptions".
 from __future__ import annotations
 
 import msgspec
-from gateway.mcp.listen import Filter
 
 from actors.call import Answer, Call
 from actors.client_view import ClientView
@@ -16,6 +15,7 @@ from gateway.errors import GatewayError
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Id, Notification
 from gateway.mcp import listen
+from gateway.mcp.listen import Filter
 from gateway.ports import Outlet
 from gateway.telemetry.log import get_logger
 
@@ -83,7 +83,7 @@ class Listener:
 
     def _send(self, notification: Notification) -> None:
         """Sends one message."""
-        self._outlet.send(codec.encode(notification))
+        self._outlet.send(codec.encode(notification), skippable=True)
 
     def _subscribe(self, uri: str) -> None:
         """Asks the resource's server to tell of its changes; one that cannot is asked in vain."""

@@ -142,7 +142,7 @@ class ModernCall:
             return
         if message.method == "notifications/message" and not self._wants(message):
             return
-        self._round.outlet.send(codec.encode(message))
+        self._round.outlet.send(codec.encode(message), skippable=True)
 
     def settled(self, _call: Call, answer: Answer | None) -> None:
         """The server's call has ended."""

@@ -348,7 +348,7 @@ class Session:
     def _relayed(self, outlet: Outlet, _call: Call, message: Message) -> None:
         """Passes a message that belongs to a call on to the stream of its request."""
         if self._wants(message):
-            outlet.send(codec.encode(message))
+            outlet.send(codec.encode(message), skippable=isinstance(message, Notification))
 
     def _later(
         self,
@@ -441,7 +441,7 @@ class Session:
         """Sends a message that belongs to no request; False where there is no stream for it."""
         if not self._outlets:
             return False
-        self._outlets[-1].send(codec.encode(message))
+        self._outlets[-1].send(codec.encode(message), skippable=isinstance(message, Notification))
         return True
 
     def _wants(self, message: Message) -> bool:
@@ -462,9 +462,9 @@ class _Stateless:
         self._outlet = outlet
         self._forget = forget
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:
         """A message before the answer."""
-        self._outlet.send(frame)
+        self._outlet.send(frame, skippable=skippable)
 
     def finish(self, frame: bytes | None) -> None:
         """The answer."""

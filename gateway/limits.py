@@ -17,6 +17,9 @@ MAX_FRAME_BYTES: Final = 64 * MIB
 fill the memory."""
 MAX_OUTBOUND_BYTES: Final = 128 * MIB
 """Frames waiting for one client that does not read. Must hold two of the longest frames; past it the client is gone."""
+MAX_OUTBOUND_NOTES_BYTES: Final = 16 * MIB
+"""Frames waiting for one client beyond which it gets no more notifications, until it has read some; likewise for one
+server, and answers to its requests as well."""
 MAX_INFLIGHT_PER_SESSION: Final = 1024
 """Requests of one client that wait for an answer: far beyond any agent, still bounded."""
 MAX_SERVER_REQUESTS: Final = 64

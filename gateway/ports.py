@@ -56,8 +56,11 @@ class Outlet(Protocol):
     gone or does not read swallows the frame and sees to the closing itself.
     """
 
-    def send(self, frame: bytes) -> None:
-        """Sends a message that comes before, or apart from, the answer."""
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:
+        """Sends a message that comes before, or apart from, the answer.
+
+        Where the client is far behind, a `skippable` one (a notification) may be lost.
+        """
 
     def finish(self, frame: bytes | None) -> None:
         """Sends the answer of the exchange; None where there will be none (the client cancelled)."""

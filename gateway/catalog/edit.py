@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.catalog.document import Plain, plain_value
+from gateway.catalog.document import DocumentError, Plain, plain_value, read_document
 from gateway.catalog.server_config import canonical
 from gateway.catalog.sources import is_there
 from gateway.errors import CatalogError
@@ -170,8 +170,8 @@ def parse_value(written: str) -> Any:
     if written.lstrip()[:1] in {"[", "{", '"'}:
         try:
             return json.loads(written)
-        except ValueError as error:
-            raise CatalogError(f"{written!r} looks like JSON and is not") from error
+        except (ValueError, RecursionError) as error:
+            raise CatalogError(f"{written[:_WIDE]!r} looks like JSON and is not") from error
     return plain_value(Plain(written))
 
 
@@ -216,9 +216,17 @@ def _edit(path: Path, change: Change) -> bool:
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError(f"{path}: cannot be read: {_reason(error)}") from error
     edit = _edit_json if text.lstrip().startswith("{") else _edit_yaml
-    changed = edit(text, path, change)
-    if changed is None:
-        return False
+    try:
+        changed = edit(text, path, change)
+        if changed is None:
+            return False
+        # What the gateway could not read again would take every server's settings away.
+        read_document(changed.encode(), str(path))
+    except (DocumentError, RecursionError) as error:
+        reason = error.reason if isinstance(error, DocumentError) else "is nested too deeply"
+        raise CatalogError(
+            f"{path}: is left as it was, for with this change it {reason}"
+        ) from error
     try:
         write_atomic(path, changed.encode(), mode=mode)
     except OSError as error:

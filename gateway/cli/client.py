@@ -42,7 +42,7 @@ class Exchange:
         self._frame: bytes | None = None
         self._done = trio.Event()
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:  # noqa: ARG002 -- the Protocol's
         """A message before the answer."""
         self._on_message(frame)
 
@@ -144,7 +144,7 @@ class Client:
         self._session.detach(self)
         self._session.close()
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:  # noqa: ARG002 -- the Protocol's
         """Takes a message that belongs to no request (the client is the outlet of those)."""
         self._received(frame)
 

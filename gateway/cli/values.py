@@ -16,6 +16,7 @@ from gateway.errors import CatalogError
 _TRUE: Final = frozenset({"1", "t", "true", "y", "yes", "on"})
 _FALSE: Final = frozenset({"0", "f", "false", "n", "no", "off", ""})
 _HIGHEST_PORT: Final = 65535
+_PORT: Final = re.compile(r"[0-9]{1,5}")
 _SECONDS: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
 
@@ -46,7 +47,7 @@ def comma_list(text: str) -> list[str]:
 
 def port(text: str) -> int:
     """Reads a port number; 0 stands for any free one."""
-    if not (text.isascii() and text.isdigit() and int(text) <= _HIGHEST_PORT):
+    if not (_PORT.fullmatch(text) and int(text) <= _HIGHEST_PORT):
         raise ArgumentTypeError(f"must be a port number from 0 to {_HIGHEST_PORT}, not {text!r}")
     return int(text)
 

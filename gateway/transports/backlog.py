@@ -2,6 +2,7 @@
 
 Whoever has something for a client never waits for it: frames queue here, bounded by bytes, and one writer per client
 takes them out. A client that lets them pile up is given up, for an answer that is skipped would be worse than none.
+Notifications may be skipped, and are, long before that: a server that floods a client with them must not cut it off.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ class Backlog:
         """Whether nothing more will be queued. What is queued can still be pulled."""
         return self._closed
 
-    def push(self, frame: bytes) -> None:
-        """Queues a frame; swallows it once closed. Never blocks."""
-        if self._closed:
+    def push(self, frame: bytes, *, skippable: bool = False) -> None:
+        """Queues a frame; swallows it once closed, and a skippable one where much waits already. Never blocks."""
+        if self._closed or (skippable and self._bytes > limits.MAX_OUTBOUND_NOTES_BYTES):
             return
         if self._bytes + len(frame) > self._max_bytes:
             self.overflowed = True

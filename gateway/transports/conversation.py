@@ -39,9 +39,9 @@ class Conversation:
         self._owed += incoming.is_owed(came)
         incoming.hand_over(came, self._session, self)
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:
         """Queues a message that comes before an answer."""
-        self.backlog.push(self._framing(frame))
+        self.backlog.push(self._framing(frame), skippable=skippable)
 
     def finish(self, frame: bytes | None) -> None:
         """Queues the answer of a request, if there is one."""

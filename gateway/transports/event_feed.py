@@ -60,7 +60,7 @@ class EventFeed:
         """Whether somebody reads; who no longer does closes the backlog it was given."""
         return not self._reader.closed
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:
         """Takes the next event."""
         if self.ended:
             return
@@ -68,7 +68,7 @@ class EventFeed:
         event = encode_event(frame, id=f"{self.name}-{self._last}")
         self._keep(event)
         if self.is_read:
-            self._reader.push(event)
+            self._reader.push(event, skippable=skippable)
         elif self._unread_after is None:
             self._unread_after = self._last - 1
 

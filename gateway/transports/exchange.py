@@ -54,10 +54,10 @@ class Exchange:
         """Its mode."""
         return f"<Exchange {self.mode}>"
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:
         """Takes a message that comes before the answer."""
         if self.stream() and self._stream is not None:
-            self._stream.send(frame)
+            self._stream.send(frame, skippable=skippable)
 
     def finish(self, frame: bytes | None) -> None:
         """Takes the answer."""

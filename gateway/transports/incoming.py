@@ -77,9 +77,9 @@ class _Gathered:
         self._singly = singly
         self._answers: list[bytes] = []
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:
         """Passes on a message that comes before the answers."""
-        self._outlet.send(frame)
+        self._outlet.send(frame, skippable=skippable)
 
     def finish(self, frame: bytes | None) -> None:
         """Takes the answer of one request; the last one ends the exchange."""

@@ -22,14 +22,14 @@ class Answers:
         self._backlog = backlog
         self._framing = framing
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:
         """Queues a message that comes before the answer."""
-        self._backlog.push(self._framing(frame))
+        self._backlog.push(self._framing(frame), skippable=skippable)
 
     def finish(self, frame: bytes | None) -> None:
         """Queues the answer."""
         if frame is not None:
-            self.send(frame)
+            self._backlog.push(self._framing(frame))
 
 
 class Standing:
@@ -39,21 +39,21 @@ class Standing:
         self._backlog = backlog
         self._framing = framing
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:
         """Queues a message."""
-        self._backlog.push(self._framing(frame))
+        self._backlog.push(self._framing(frame), skippable=skippable)
 
     def finish(self, frame: bytes | None) -> None:
         """Queues a last message, if there is one, and ends the stream."""
         if frame is not None:
-            self.send(frame)
+            self._backlog.push(self._framing(frame))
         self._backlog.close()
 
 
 class Nowhere:
     """The outlet of messages that are owed no answer."""
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:
         """Drops the frame: nothing may come before no answer."""
 
     def finish(self, frame: bytes | None) -> None:

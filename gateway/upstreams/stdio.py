@@ -15,7 +15,7 @@ from gateway import limits
 from gateway.errors import Gone, Malformed, Overloaded
 from gateway.jsonrpc.codec import encode
 from gateway.jsonrpc.lines import LineSplitter
-from gateway.jsonrpc.messages import Message
+from gateway.jsonrpc.messages import Message, Request
 from gateway.ports import Link
 from gateway.telemetry.redaction import redact
 from gateway.upstreams.frames import Frames
@@ -62,7 +62,11 @@ class StdioPipe:
         if self._why is not None:
             raise Gone(self._why)
         frame = encode(message) + b"\n"
-        if self._queued_bytes + len(frame) > limits.MAX_OUTBOUND_BYTES:
+        # Answers to a server that asks and asks, and never reads, leave room for calls, and memory for others.
+        bound = limits.MAX_OUTBOUND_BYTES
+        if not isinstance(message, Request):
+            bound = limits.MAX_OUTBOUND_NOTES_BYTES
+        if self._queued_bytes + len(frame) > bound:
             raise Overloaded(f"server {self._server!r} does not read its input: try again later")
         self._queue.append(frame)
         self._queued_bytes += len(frame)

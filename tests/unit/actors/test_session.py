@@ -37,7 +37,7 @@ class Stream:
         self.messages: list[dict[str, Any]] = []
         self.answers: list[dict[str, Any] | None] = []
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:  # noqa: ARG002 -- the Protocol's
         """A message apart from the answer."""
         self.messages.append(json.loads(frame))
 

@@ -196,3 +196,23 @@ def test_unreadable_and_unwritable_files_are_told(tmp_path: Path) -> None:
         enable_servers(binary, ["a"])
     with pytest.raises(CatalogError, match="cannot be written"):
         enable_servers(binary / "below.yaml", ["a"])
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"), [(["k"] * 100, "1"), (["k"], "[" * 200 + "]" * 200), (["k"] * 5000, "1")]
+)
+def test_a_change_that_could_not_be_read_again_is_refused(
+    path: Path, keys: list[str], value: str
+) -> None:
+    """It would take the settings of every server away."""
+    before = "other: {a: 1}\n"
+    with pytest.raises(CatalogError, match="nested"):
+        set_value(written(path, before), "server", keys, value)
+    assert path.read_text() == before
+
+
+def test_json_that_is_too_deep_is_none(path: Path) -> None:
+    """And is not repeated as a whole."""
+    with pytest.raises(CatalogError, match="looks like JSON") as refused:
+        set_value(path, "server", ["k"], "[" * 100_000)
+    assert len(str(refused.value)) < 5000

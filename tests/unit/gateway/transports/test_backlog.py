@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 import trio.testing
 from hypothesis import given
@@ -103,3 +104,16 @@ def test_what_goes_in_comes_out(frames: list[bytes]) -> None:
         return b"".join(pieces)
 
     assert trio.run(drain) == b"".join(frames)
+
+
+async def test_a_flood_of_notifications_cuts_nobody_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the client does not keep up, some are lost; answers are not, and those that come later are not either."""
+    monkeypatch.setattr(limits, "MAX_OUTBOUND_NOTES_BYTES", 100)
+    backlog = Backlog(1000)
+    for _ in range(10_000):
+        backlog.push(b"0123456789", skippable=True)
+    backlog.push(b"answer")
+    assert not backlog.overflowed
+    assert await backlog.pull() == b"0123456789" * 11 + b"answer"
+    backlog.push(b"later", skippable=True)
+    assert await backlog.pull() == b"later"

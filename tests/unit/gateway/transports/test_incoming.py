@@ -25,7 +25,7 @@ class Kept:
         self.sent: list[object] = []
         self.finished: list[object] = []
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: bytes, *, skippable: bool = False) -> None:  # noqa: ARG002 -- the Protocol's
         """Keeps a message."""
         self.sent.append(msgspec.json.decode(frame))
 

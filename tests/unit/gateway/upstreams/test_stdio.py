@@ -78,6 +78,18 @@ async def test_a_server_that_does_not_read_is_overloaded(
     pipe.send(PING)
 
 
+async def test_answers_leave_room_for_calls(
+    pipe: StdioPipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that asks and never reads gets no more of them; calls still find a place in the queue."""
+    monkeypatch.setattr(limits, "MAX_OUTBOUND_NOTES_BYTES", 100)
+    await trio.testing.wait_all_tasks_blocked()
+    pipe.send(Result(1, msgspec.Raw(b'"%b"' % (b"x" * 60))))
+    with pytest.raises(Overloaded):
+        pipe.send(Result(2, msgspec.Raw(b"{}")))
+    pipe.send(PING)
+
+
 @pytest.mark.parametrize(
     "chunks",
     [
