@@ -389,6 +389,7 @@ async def test_progress_and_logs_arrive_before_the_answer(
 
 async def test_a_sessions_own_change_is_told_to_it_alone(
     world: Callable[..., Awaitable[World]],
+    autojump_clock: MockClock,
 ) -> None:
     """A container that changes its tools changes them for its session; both are told once, or not at all."""
     house, backend = await world(), FakeBackend()
@@ -599,7 +600,7 @@ async def test_completions_are_routed_by_their_reference(
 
 @pytest.mark.parametrize("isolation", ["session", "shared"])
 async def test_subscribers_are_told_of_changes(
-    world: Callable[..., Awaitable[World]], isolation: str
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock, isolation: str
 ) -> None:
     """Whoever subscribed, and nobody else; until it unsubscribes."""
     house, backend = await world(), FakeBackend(capable)

@@ -63,7 +63,7 @@ class Modern:
         return stream
 
 
-async def test_discovery(world: Callable[..., Awaitable[World]]) -> None:
+async def test_discovery(world: Callable[..., Awaitable[World]], autojump_clock: MockClock) -> None:
     """The gateway's own answer: modern revisions, capabilities, identity, cache fields."""
     house = await world()
     result = Modern(house).ask("server/discover").answer["result"]
@@ -75,7 +75,7 @@ async def test_discovery(world: Callable[..., Awaitable[World]]) -> None:
 
 
 async def test_requests_that_say_too_little_are_refused(
-    world: Callable[..., Awaitable[World]],
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:
     """Missing `_meta`, unknown revisions, methods of the older era: each has its code."""
     house = await world()
@@ -93,7 +93,7 @@ async def test_requests_that_say_too_little_are_refused(
 
 
 async def test_lists_have_cache_fields_and_no_execution(
-    world: Callable[..., Awaitable[World]],
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:
     """What only the older era knows is taken off each item."""
     house = await world()
@@ -115,7 +115,7 @@ async def test_lists_have_cache_fields_and_no_execution(
 
 
 async def test_a_call_reaches_a_server_that_knows_no_meta(
-    world: Callable[..., Awaitable[World]],
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:
     """What the request says of its client stays here; the result is complete, in the gateway's name."""
     house = await world()
@@ -131,7 +131,7 @@ async def test_a_call_reaches_a_server_that_knows_no_meta(
 
 
 async def test_questions_end_a_round_and_answers_begin_the_next(
-    world: Callable[..., Awaitable[World]],
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:
     """The server's call stays open meanwhile: it is one call for it, two requests for the client."""
     house, backend = await world(), FakeBackend(capable)
@@ -162,7 +162,7 @@ async def test_questions_end_a_round_and_answers_begin_the_next(
 
 
 async def test_a_state_is_good_for_its_call_and_its_caller_only(
-    world: Callable[..., Awaitable[World]],
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:
     """Tampered, lent, or sent with other params: each is refused, and the call goes on waiting."""
     house, backend = await world(), FakeBackend(capable)
@@ -187,7 +187,7 @@ async def test_a_state_is_good_for_its_call_and_its_caller_only(
 
 
 async def test_a_client_that_never_comes_back_is_not_waited_for(
-    world: Callable[..., Awaitable[World]],
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:
     """The server is told, and its container freed for the next call."""
     house, backend = await world(), FakeBackend(capable)
@@ -205,7 +205,7 @@ async def test_a_client_that_never_comes_back_is_not_waited_for(
 
 
 async def test_undeclared_capabilities_are_not_used(
-    world: Callable[..., Awaitable[World]],
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:
     """The server is refused; the client hears nothing of it."""
     house, backend = await world(), FakeBackend(capable)
@@ -220,7 +220,7 @@ async def test_undeclared_capabilities_are_not_used(
 
 
 async def test_log_messages_only_where_they_were_asked_for(
-    world: Callable[..., Awaitable[World]],
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:
     """And progress under the client's own token."""
     house, backend = await world(), FakeBackend(capable)
@@ -241,7 +241,7 @@ async def test_log_messages_only_where_they_were_asked_for(
 
 
 async def test_calls_of_one_caller_have_containers_of_their_own(
-    world: Callable[..., Awaitable[World]],
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:
     """One call in each at a time: what a server asks names no call. Later calls find them warm."""
     house, backend = await world(), FakeBackend(capable)
@@ -260,7 +260,9 @@ async def test_calls_of_one_caller_have_containers_of_their_own(
     assert sum(len(server.requests("tools/call")) for server in busy) == 3
 
 
-async def test_a_client_that_leaves_cancels(world: Callable[..., Awaitable[World]]) -> None:
+async def test_a_client_that_leaves_cancels(
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
+) -> None:
     """Where there is no session, nobody could fetch the answer."""
     house, backend = await world(), FakeBackend(capable)
     house.serve("one", backend)
@@ -274,7 +276,7 @@ async def test_a_client_that_leaves_cancels(world: Callable[..., Awaitable[World
 
 
 async def test_listeners_are_told_of_what_they_asked_for(
-    world: Callable[..., Awaitable[World]],
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:
     """First what is honoured, then the changes, each under the listener's own id."""
     house, backend = await world(), FakeBackend(capable)
@@ -306,7 +308,7 @@ async def test_listeners_are_told_of_what_they_asked_for(
 
 
 async def test_a_pipe_that_opens_modern_stays_modern(
-    world: Callable[..., Awaitable[World]],
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:
     """On stdio and WebSocket the era shows in the first request; nothing is initialized."""
     house, backend = await world(), FakeBackend()
