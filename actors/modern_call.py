@@ -16,7 +16,7 @@ import trio
 
 from actors.call import Answer, Call
 from actors.server_request import ServerRequest
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, MissingCapability
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Result
 from gateway.mcp import era, input_required, log_levels, params, questions
@@ -67,6 +67,8 @@ class ModernCall:
         """Questions without an answer, by name; None for a link, which nobody waits for."""
         self._questions: dict[str, InputRequest] = {}
         self._numbered = 0
+        self._lacking: dict[str, object] | None = None
+        """What the client would have had to declare for the last question that it could not be asked."""
         self._answer: Answer | None = None
         """What the server answered while no request of the client was open."""
 
@@ -90,6 +92,11 @@ class ModernCall:
             self._ask_client()
         elif links:
             self._resubmit()
+
+    def left(self, opened: Round) -> None:
+        """The client of that round has left: a cancel, unless the round is over, and the call parked or continued."""
+        if self._round is opened:
+            self.give_up("the client left")
 
     def give_up(self, reason: str) -> None:
         """The client left, or never came back: the server is told, and nothing waits any more."""
@@ -123,9 +130,11 @@ class ModernCall:
         if question is None or self.method not in input_required.METHODS:
             request.refuse(f"this client cannot be asked {request.method} here")
             return
-        if self._round is not None and questions.missing(
-            question, self._round.meta.capabilities, version=self._round.meta.version
+        said = self._round.meta if self._round is not None else None
+        if said is not None and (
+            lacking := questions.missing(question, said.capabilities, version=said.version)
         ):
+            self._lacking = lacking
             request.refuse(f"this client does not serve {request.method}")
             return
         self._numbered += 1
@@ -165,7 +174,16 @@ class ModernCall:
         self._finish(self._converted(answer, self._round))
 
     def _converted(self, answer: Answer, opened: Round) -> Message:
-        """The answer in the words of the modern era."""
+        """The answer in the words of the modern era.
+
+        A call that failed after a question that this client cannot be asked failed for that reason, most likely.
+        """
+        if self._lacking is not None and _has_failed(answer):
+            error = MissingCapability(
+                "The server needs something of its client that this request did not declare.",
+                required=self._lacking,
+            )
+            return codec.failure(error, opened.request_id)
         if isinstance(answer, Failure):
             failure = era.failure_to_modern(answer)
             return Failure(opened.request_id, failure.code, failure.message, failure.data)
@@ -217,3 +235,22 @@ class ModernCall:
             return False
         opened = self._round
         return opened is not None and log_levels.passes(level, opened.meta.log_level)
+
+
+class _Outcome(msgspec.Struct, rename="camel"):
+    """Whether a tool's result is an error."""
+
+    is_error: bool = False
+
+
+_decode_outcome = msgspec.json.Decoder(_Outcome).decode
+
+
+def _has_failed(answer: Answer) -> bool:
+    """Whether a call has failed, by its answer or within its result."""
+    if isinstance(answer, Failure):
+        return True
+    try:
+        return _decode_outcome(answer).is_error
+    except msgspec.DecodeError:
+        return False

@@ -208,7 +208,7 @@ class StatelessDesk:
         if state is not None:
             call = self._parked(state, request.method, digest, principal)
             call.open_round(opened, responses)
-            return partial(call.give_up, "the client left")
+            return partial(call.left, opened)
         if self._house.draining:
             raise Overloaded("the gateway is shutting down; connect again later")
         if len(self._calls) >= limits.MAX_STATELESS_CALLS:
@@ -264,7 +264,7 @@ class StatelessDesk:
             submit()
         else:
             self._house.spawn(partial(self._submit_later, target, submit))
-        return partial(call.give_up, "the client left")
+        return partial(call.left, opened)
 
     def _state(self, call_id: str, order: _Order) -> str:
         """The state that brings a client back to its call."""
