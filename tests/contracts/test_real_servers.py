@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 MEMORY = 512 * 1024 * 1024
 CALLS = {
     "time": ("get_current_time", {"timezone": "Europe/Berlin"}, b"Europe/Berlin"),
-    "git": ("git_log", {"repo_path": "/work/repo"}, b"first commit"),
+    "git": ("git_log", {"repo_path": "/srv/repo"}, b"first commit"),
     "everything": ("echo", {"message": "hello"}, b"Echo: hello"),
     "filesystem": ("list_allowed_directories", {}, b"/work"),
     "memory": ("read_graph", {}, b"entities"),

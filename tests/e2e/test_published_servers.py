@@ -41,9 +41,9 @@ def five(place: Place, real: Entry, repository: Path) -> Place:
     place.write(
         {
             "time": real("time"),
-            "git": real("git", volumes=[f"{repository}:/work/repository"]),
+            "git": real("git", volumes=[f"{repository}:/srv/repository"]),
             "everything": real("everything"),
-            "filesystem": real("filesystem", volumes=[f"{shared}:/work/shared"]),
+            "filesystem": real("filesystem", volumes=[f"{shared}:/srv/shared"]),
             "memory": real("memory", env=[{"name": "MEMORY_FILE_PATH", "value": "/tmp/m.jsonl"}]),
             "memory2": real("memory", env=[{"name": "MEMORY_FILE_PATH", "value": "/tmp/m.jsonl"}]),
         }
@@ -93,8 +93,8 @@ def check_time(client: Pipe) -> None:
 
 def check_git(client: Pipe) -> None:
     """The log and the change of a bind-mounted repository."""
-    assert "Begin the poem" in client.call("git_log", repo_path="/work/repository")
-    assert "+and another" in client.call("git_diff_unstaged", repo_path="/work/repository")
+    assert "Begin the poem" in client.call("git_log", repo_path="/srv/repository")
+    assert "+and another" in client.call("git_diff_unstaged", repo_path="/srv/repository")
 
 
 def check_everything(client: Pipe) -> None:
@@ -108,8 +108,8 @@ def check_everything(client: Pipe) -> None:
 
 def check_filesystem(client: Pipe, shared: Path) -> None:
     """What is on the host is read, what is written is on the host, and elsewhere is refused."""
-    assert client.call("read_text_file", path="/work/shared/hello.txt") == "good morning"
-    client.call("write_file", path="/work/shared/new.txt", content="a\nb")
+    assert client.call("read_text_file", path="/srv/shared/hello.txt") == "good morning"
+    client.call("write_file", path="/srv/shared/new.txt", content="a\nb")
     assert (shared / "new.txt").read_text() == "a\nb"
     assert "denied" in client.call("read_text_file", path="/etc/passwd")
 

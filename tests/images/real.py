@@ -35,10 +35,10 @@ _PYTHON_FOLDER: Final = "/opt/mcp/python"
 _ENVIRONMENT: Final = (f"ENV PYTHONPATH={_PYTHON_FOLDER}", "ENV LANG=C.UTF-8", "WORKDIR /work")
 # Something for mcp-server-git to look at: one commit.
 _SAMPLE: Final = (
-    ("git", "init", "--quiet", "/work/repo"),
-    ("git", "-C", "/work/repo", "config", "user.name", "Test"),
-    ("git", "-C", "/work/repo", "config", "user.email", "test@localhost"),
-    ("git", "-C", "/work/repo", "commit", "--quiet", "--allow-empty", "-m", "first commit"),
+    ("git", "init", "--quiet", "/srv/repo"),
+    ("git", "-C", "/srv/repo", "config", "user.name", "Test"),
+    ("git", "-C", "/srv/repo", "config", "user.email", "test@localhost"),
+    ("git", "-C", "/srv/repo", "commit", "--quiet", "--allow-empty", "-m", "first commit"),
 )
 _NEEDLESS: Final = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man")
 
