@@ -48,6 +48,10 @@ def reached(place: Place, transport: Transport) -> Iterator[Target]:
         yield Target(transport=transport, url=gateway.url, token=gateway.token)
 
 
+MODERN = "python-2"
+"""Speaks 2026-07-28 to whoever answers it."""
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("client", PUBLISHED)
 def test_lists_and_calls(
@@ -61,7 +65,9 @@ def test_lists_and_calls(
         if client != "inspector":
             check_content(outcomes)
             check_progress(outcomes[-1], client)
-            # They said goodbye (the inspector does not): what they used is gone while the gateway goes on.
+        if client not in {"inspector", MODERN}:
+            # They said goodbye: what they used is gone while the gateway goes on. The inspector does not; and a modern
+            # client has no session to end, so that what it used waits `idle_s` for its next request.
             await_true(lambda: not containers(known_place), "no container left", 15)
 
 
