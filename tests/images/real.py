@@ -20,6 +20,7 @@ from typing import Final
 import docker
 
 from tests.images.cache import building, cache_folder, is_present, recipe_hash, remove_older, say
+from tests.npm import npm_environ
 
 _REPOSITORY: Final = "mcpgw-test/real"
 _DEBIAN_PACKAGES: Final = ("python3", "git", "ca-certificates", "tzdata")
@@ -172,10 +173,9 @@ def _install_node_servers(root: Path, scratch: Path) -> None:
     shutil.copy2(node, root / "usr/local/bin/node")
     say("npm: " + ", ".join(_NPM_PACKAGES))
     prefix = f"--prefix={root}/usr/local"
-    path = f"{node.parent}{os.pathsep}{os.environ['PATH']}"
     _run(
         [str(node), str(npm), "install", "--global", "--loglevel=error", prefix, *_NPM_PACKAGES],
-        {**os.environ, "PATH": path},
+        npm_environ(node.parent),
     )
 
 
