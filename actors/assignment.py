@@ -22,7 +22,8 @@ class Slot(msgspec.Struct, frozen=True):
     """What the decisions need to know of one container.
 
     `owner` is None for a spare. `stale`: its spec is outdated, or it is on its way out; it takes no new call.
-    `idle_since` is the time of its last activity.
+    `idle_since` is the time of its last activity. `profile` is the key of what the server was told of its client.
+    `pinned`: it holds subscriptions, and must stay though it is idle.
     """
 
     key: int
@@ -31,6 +32,8 @@ class Slot(msgspec.Struct, frozen=True):
     inflight: int
     stale: bool
     idle_since: float
+    profile: str = ""
+    pinned: bool = False
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -52,7 +55,9 @@ class Start(msgspec.Struct, frozen=True):
 Decision = Use | Await | Start
 
 
-def place(slots: Sequence[Slot], owner: str, pooling: Pooling, *, waiting: int) -> Decision:
+def place(
+    slots: Sequence[Slot], owner: str, pooling: Pooling, *, waiting: int, profile: str = ""
+) -> Decision:
     """Where a call of `owner` goes.
 
     Args:
@@ -60,6 +65,7 @@ def place(slots: Sequence[Slot], owner: str, pooling: Pooling, *, waiting: int) 
         owner: the call's owner.
         pooling: the server's rules.
         waiting: calls of this owner that are queued already (without this one).
+        profile: the key of what the server must have been told of its client.
     """
     own = [slot for slot in slots if slot.owner == owner and not slot.stale]
     free = [slot for slot in own if _has_room(slot, pooling)]
@@ -67,7 +73,9 @@ def place(slots: Sequence[Slot], owner: str, pooling: Pooling, *, waiting: int) 
         return Use(min(free, key=lambda slot: slot.inflight).key)
     if own and owner != EVERYBODY:
         return Await()
-    spares = [slot for slot in slots if slot.owner is None and not slot.stale]
+    spares = [
+        slot for slot in slots if slot.owner is None and not slot.stale and slot.profile == profile
+    ]
     ready = [slot for slot in spares if _has_room(slot, pooling)]
     if ready:
         return Use(max(ready, key=lambda slot: slot.idle_since).key)
@@ -90,7 +98,11 @@ def _victim(slots: Iterable[Slot], owner: str) -> int | None:
     idle = [
         slot
         for slot in slots
-        if slot.ready and not slot.inflight and not slot.stale and slot.owner != owner
+        if slot.ready
+        and not slot.inflight
+        and not slot.stale
+        and not slot.pinned
+        and slot.owner != owner
     ]
     return min(idle, key=lambda slot: slot.idle_since).key if idle else None
 
@@ -114,7 +126,7 @@ def _expiries(slots: Iterable[Slot], pooling: Pooling) -> Iterator[tuple[Slot, f
     """
     spares_kept = 0
     for slot in sorted(slots, key=lambda slot: slot.idle_since, reverse=True):
-        if slot.inflight or not slot.ready:
+        if slot.inflight or not slot.ready or (slot.pinned and not slot.stale):
             continue
         if slot.stale:
             yield slot, -math.inf

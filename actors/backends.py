@@ -18,6 +18,7 @@ from gateway.errors import BackendError, EngineRefuses, EngineUnreachable
 from gateway.home import Home
 from gateway.options import GatewayOptions
 from gateway.ports import Link, OneShotRuntime, RunOutput, Runtime, StartRequest
+from gateway.runtimes.choice import RuntimeByLaunch
 from gateway.runtimes.container_config import Owner
 from gateway.runtimes.docker_engine import DockerEngine
 from gateway.runtimes.engine_endpoint import locate_engine
@@ -54,7 +55,7 @@ class Backends:
         processes: Runtime,
     ) -> None:
         self.engine: Engine = _Watched(engine, self)
-        self.processes = processes
+        self.runtime: Runtime = RuntimeByLaunch({"docker": self.engine, "process": processes})
         self.engine_used = False
         """Whether a container was ever asked for: only then is there something of ours to look for."""
         self._home = home
@@ -93,7 +94,7 @@ class Backends:
         while True:
             if self.engine_used or dead_instances(self._home):
                 await self._reap()
-            await trio.sleep(limits.REAP_INTERVAL_S)
+            await trio.sleep(limits.REAP_PERIOD_S)
 
     async def aclose(self) -> None:
         """Removes by label what is still there of ours, gives up the engine's connections and the lock.

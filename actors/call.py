@@ -14,7 +14,8 @@ import msgspec
 import trio
 
 from gateway import limits
-from gateway.jsonrpc.messages import Failure, Id, Notification
+from gateway.jsonrpc.messages import Failure, Id, Message
+from gateway.mcp.profile import NEUTRAL, ClientProfile
 
 Answer = msgspec.Raw | Failure
 """A result as the server wrote it, or an error; a `Failure` here carries no id."""
@@ -34,11 +35,12 @@ class Call:
         method: as the server knows it.
         fields: the params' members; names are already the server's own.
         server: the server's name, for texts.
+        profile: what the server is told of the client.
         progress_token: the client's token, None if it wants no progress.
         owner: who a container's state belongs to; calls of one owner may share a container.
         timeout_s: until the answer, and anew with each progress notification.
         settled: told once, with None for a call that was withdrawn.
-        relayed: told each notification that belongs to this call.
+        relayed: told each message of the server that belongs to this call, apart from the answer.
     """
 
     __slots__ = (
@@ -52,6 +54,7 @@ class Call:
         "method",
         "number",
         "owner",
+        "profile",
         "progress_token",
         "server",
         "started",
@@ -67,7 +70,8 @@ class Call:
         owner: str,
         timeout_s: float,
         settled: Callable[[Call, Answer | None], None],
-        relayed: Callable[[Call, Notification], None],
+        relayed: Callable[[Call, Message], None],
+        profile: ClientProfile = NEUTRAL,
         progress_token: Id | None = None,
     ) -> None:
         self.method = method
@@ -75,6 +79,7 @@ class Call:
         self.server = server
         self.owner = owner
         self.timeout_s = timeout_s
+        self.profile = profile
         self.progress_token = progress_token
         self.holder: Holder | None = None
         self.number = 0
@@ -94,14 +99,18 @@ class Call:
         self.holder = None
         self._settled(self, answer)
 
-    def relay(self, notification: Notification) -> None:
-        """Passes on a notification that belongs to this call, unless it is settled."""
+    def relay(self, message: Message) -> None:
+        """Passes on a message that belongs to this call, unless it is settled."""
         if not self.is_settled:
-            self._relayed(self, notification)
+            self._relayed(self, message)
 
     def extend(self) -> None:
         """Starts the deadline anew: the server shows that it works, up to the cap."""
         self.deadline = min(trio.current_time() + self.timeout_s, self.cap)
+
+    def wait_for_client(self) -> None:
+        """Suspends the deadline: the server waits for the client itself, for a person perhaps."""
+        self.deadline = self.cap
 
     def withdraw(self, reason: str, *, answer: Answer | None = None) -> None:
         """Takes the call back: whoever holds it forgets it; it settles with `answer`, which is none by default."""

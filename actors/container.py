@@ -12,11 +12,15 @@ import trio
 
 from actors.assignment import Slot
 from actors.call import Call
+from actors.list_reading import read_lists
+from actors.server_request import ServerRequest
 from actors.upstream import Listener, Opener, Upstream
+from gateway import limits
 from gateway.catalog.model import ContainerLaunch, EnabledServer, ProcessLaunch
-from gateway.errors import GatewayError, Gone, StartFailed
+from gateway.errors import GatewayError, Gone
 from gateway.jsonrpc.messages import Notification
 from gateway.mcp.listing import ServerLists
+from gateway.mcp.profile import ClientProfile
 from gateway.ports import MessagePipe, Runtime, StartRequest
 from gateway.telemetry.log import get_logger
 from gateway.upstreams.stdio import StdioPipe
@@ -45,6 +49,9 @@ class Keeper(Protocol):
     def notified(self, container: Container, notification: Notification) -> None:
         """It sent a notification that belongs to no call."""
 
+    def asked(self, container: Container, request: ServerRequest) -> None:
+        """It wants something of its client."""
+
 
 class Container(Listener):
     """One running server, from the decision to start it until nothing of it is left.
@@ -54,6 +61,7 @@ class Container(Listener):
         server: what it runs.
         opener: how it is started.
         owner: whose it is from the start on, None for a spare.
+        profile: what the server is told of its client.
         starts: how many may start at a time, over all servers.
         keeper: the pool.
     """
@@ -65,14 +73,17 @@ class Container(Listener):
         opener: Opener,
         *,
         owner: str | None,
+        profile: ClientProfile,
         starts: trio.CapacityLimiter,
         keeper: Keeper,
     ) -> None:
         self.key = key
         self.server = server
         self.owner = owner
-        self.stale = False
-        """It takes no new call: outdated, stopping, or used up under `call` isolation."""
+        self.profile = profile
+        self.subscriptions: set[bytes] = set()
+        """The resources that its owner subscribed to, as JSON texts: they live as long as it does."""
+        self._retired = False
         self.listing = False
         """Its lists are being read."""
         self.has_listed = False
@@ -99,6 +110,11 @@ class Container(Listener):
     def ready(self) -> bool:
         """Whether the handshake is done and the server still there."""
         return self.upstream is not None and self.upstream.hello is not None
+
+    @property
+    def stale(self) -> bool:
+        """It takes no new call: outdated, stopping, used up under `call` isolation, or dead."""
+        return self._retired or (self.upstream is not None and self.upstream.ended is not None)
 
     @property
     def inflight(self) -> int:
@@ -134,6 +150,8 @@ class Container(Listener):
             inflight=self.inflight,
             stale=self.stale,
             idle_since=self.idle_since,
+            profile=self.profile.key,
+            pinned=bool(self.subscriptions),
         )
 
     def start(self, call: Call) -> None:
@@ -142,11 +160,19 @@ class Container(Listener):
             call.settle(None)
             return
         self.idle_since = trio.current_time()
+        if call.method == "resources/subscribe":
+            self.subscriptions.add(bytes(call.fields["uri"]))
+        elif call.method == "resources/unsubscribe":
+            self.subscriptions.discard(bytes(call.fields["uri"]))
         self.upstream.start(call)
+
+    def retire(self) -> None:
+        """Takes no more calls; what is in flight may end."""
+        self._retired = True
 
     def stop(self) -> None:
         """Takes no more calls and goes away. Calls in flight fail."""
-        self.stale = True
+        self.retire()
         self._asked = True
         self._stop.set()
         self._opening.cancel()
@@ -177,7 +203,7 @@ class Container(Listener):
         try:
             error = await self._serve(pipe)
         finally:
-            self.stale = True
+            self.retire()
             if self.upstream is not None:
                 self.upstream.end(Gone(f"server {self.server.name} was stopped"))
             await pipe.aclose()
@@ -192,7 +218,9 @@ class Container(Listener):
             nursery.start_soon(upstream.run)
             nursery.start_soon(self._end_when_stopped, nursery.cancel_scope)
             try:
-                await upstream.initialize(within_s=self.server.pooling.init_timeout_s)
+                await upstream.initialize(
+                    within_s=self.server.pooling.init_timeout_s, profile=self.profile
+                )
             except GatewayError as failure:
                 error = failure
             else:
@@ -217,19 +245,30 @@ class Container(Listener):
         scope.cancel()
 
     async def _keep_listing(self, upstream: Upstream) -> None:
-        """Reads the lists whenever asked; requests that come meanwhile are one."""
+        """Reads the lists whenever asked; requests that come meanwhile are one.
+
+        A server that keeps announcing changes is read ever more seldom: each change costs every client.
+        """
+        pause_s = limits.RELIST_PAUSE_S
         while True:
-            await self._relist.wait()
+            with trio.move_on_after(limits.RELIST_PAUSE_CAP_S) as quiet:
+                await self._relist.wait()
+            if quiet.cancelled_caught:
+                pause_s = limits.RELIST_PAUSE_S
+                await self._relist.wait()
             self._relist = trio.Event()
             announced, self._announced = self._announced, False
             try:
-                lists = await upstream.fetch_lists()
+                lists = await read_lists(upstream)
             except GatewayError as error:
                 self._keeper.list_failed(self, error)
             else:
                 self.has_listed = True
                 self._keeper.listed(self, lists, announced=announced)
             self.listing = False
+            if announced:
+                await trio.sleep(pause_s)
+                pause_s = min(2 * pause_s, limits.RELIST_PAUSE_CAP_S)
 
     # --- what the upstream tells -------------------------------------------------------------------------------
 
@@ -248,17 +287,16 @@ class Container(Listener):
         """A notification that belongs to no call."""
         self._keeper.notified(self, notification)
 
+    def asked(self, request: ServerRequest) -> None:
+        """A request to the client."""
+        self._keeper.asked(self, request)
 
-def opener_of(server: EnabledServer, *, engine: Runtime, processes: Runtime) -> Opener:
+
+def opener_of(server: EnabledServer, runtime: Runtime) -> Opener:
     """How a server with a container or process launch is started."""
     launch = server.launch
-    match launch:
-        case ContainerLaunch():
-            runtime = engine
-        case ProcessLaunch():
-            runtime = processes
-        case _:
-            raise StartFailed(f"server {server.name} is neither a container nor a process")
+    if not isinstance(launch, ContainerLaunch | ProcessLaunch):
+        raise TypeError(f"server {server.name} is neither a container nor a process")
     request = StartRequest(server=server.name, launch=launch, spec_hash=server.spec_hash)
 
     async def open_pipe() -> MessagePipe:

@@ -19,12 +19,14 @@ from actors.call import Call, Deadlines
 from actors.container import Container
 from actors.kit.backoff import Backoff
 from actors.kit.mailbox import Mailbox
+from actors.server_request import ServerRequest
 from actors.upstream import Opener, failure_of
 from gateway import limits
 from gateway.catalog.model import EnabledServer
 from gateway.errors import GatewayError, Gone, Unavailable
 from gateway.jsonrpc.messages import Notification
 from gateway.mcp.listing import ServerLists
+from gateway.mcp.profile import NEUTRAL, ClientProfile
 from gateway.telemetry.log import get_logger
 
 log = get_logger("pool")
@@ -48,6 +50,9 @@ class Reports(Protocol):
 
     def notified(self, owner: str, server: str, notification: Notification) -> None:
         """A server's notification that belongs to no call."""
+
+    def asked(self, owner: str, request: ServerRequest) -> None:
+        """A server wants something of its client; answered at once where nobody can be asked."""
 
     def last_words(self, server: str, stderr: str) -> None:
         """A server has ended; this is the end of its stderr."""
@@ -108,6 +113,8 @@ class ContainerPool:
         """The newest container of an owner: the short cut of warm calls."""
         self._waiting: dict[str, deque[Call]] = {}
         self._to_start: list[Container] = []
+        self._profile = NEUTRAL
+        """The newest client's: spares are greeted in the name of a client like the last one."""
         self._lists_wanted = False
         self._last_key = 0
         self._failures = 0
@@ -158,6 +165,23 @@ class ContainerPool:
             if container.owner == owner:
                 self._retire(container)
 
+    def expect(self, profile: ClientProfile) -> None:
+        """A client has come: what is started ahead of its calls is greeted in its name."""
+        if self.server.pooling.isolation in {"session", "call"}:
+            self._profile = profile
+
+    def inform(self, owner: str, notification: Notification) -> None:
+        """Passes a client's notification on to its owner's running server, if there is one."""
+        container = self._by_owner.get(owner)
+        if container is not None and container.upstream is not None:
+            container.upstream.send(notification)
+
+    def set_log_level(self, owner: str, level: str) -> None:
+        """Tells the owner's running server how much its client wants to hear."""
+        container = self._by_owner.get(owner)
+        if container is not None and container.upstream is not None:
+            container.upstream.set_log_level(level)
+
     def want_lists(self) -> None:
         """Has the server's lists read, starting a container if none is there. Reported once they are known."""
         self._lists_wanted = True
@@ -169,7 +193,13 @@ class ContainerPool:
             call.settle(failure_of(Unavailable(f"server {self.server.name} is being stopped")))
             return
         queued = len(self._waiting.get(call.owner, ()))
-        decision = assignment.place(self._slots(), call.owner, self.server.pooling, waiting=queued)
+        decision = assignment.place(
+            self._slots(),
+            call.owner,
+            self.server.pooling,
+            waiting=queued,
+            profile=call.profile.key,
+        )
         match decision:
             case assignment.Use(key):
                 self._use(self._containers[key], call)
@@ -182,14 +212,14 @@ class ContainerPool:
                 if evict is not None:
                     self._retire(self._containers[evict])
                 self._queue(call)
-                self._add(owner=call.owner)
+                self._add(owner=call.owner, profile=call.profile)
 
     def _use(self, container: Container, call: Call) -> None:
         """Gives the call to a ready container, which belongs to the call's owner from now on."""
         container.owner = call.owner
         self._by_owner[call.owner] = container
         if self.server.pooling.isolation == "call":
-            container.stale = True
+            container.retire()
         container.start(call)
         if assignment.missing_spares(self._slots(), self.server.pooling):
             self._look()
@@ -281,6 +311,8 @@ class ContainerPool:
 
     def listed(self, container: Container, lists: ServerLists, *, announced: bool) -> None:
         """Lists were read: everybody's, unless a container announced a change that only its owner can see."""
+        if self._is_outdated(container):
+            return
         self._lists_wanted = False
         private = self.server.pooling.isolation in {"session", "call"}
         if announced and private and container.owner is not None:
@@ -293,6 +325,8 @@ class ContainerPool:
         """Lists could not be read."""
         log.warning("list_failed", server=self.server.name, reason=str(error))
         container.has_listed = True
+        if self._is_outdated(container):
+            return
         if self._lists_wanted:
             self._lists_wanted = False
             self._reports.unlisted(self.server.name, error)
@@ -302,6 +336,13 @@ class ContainerPool:
         """A notification without a call goes to the owner."""
         if container.owner is not None:
             self._reports.notified(container.owner, self.server.name, notification)
+
+    def asked(self, container: Container, request: ServerRequest) -> None:
+        """A request to the client goes to the owner; a spare has no client yet."""
+        if container.owner is None:
+            request.refuse(f"no client is connected that could serve {request.method}")
+        else:
+            self._reports.asked(container.owner, request)
 
     # --- life --------------------------------------------------------------------------------------------------
 
@@ -395,7 +436,7 @@ class ContainerPool:
             self._retire(self._containers[key])
         if now >= self._paused_until:
             for _ in range(assignment.missing_spares(self._slots(), pooling)):
-                self._add(owner=None)
+                self._add(owner=None, profile=self._profile)
         self._see_to_lists()
         for container in self._to_start:
             nursery.start_soon(container.run)
@@ -417,9 +458,9 @@ class ContainerPool:
                 self._lists_wanted = False
                 self._reports.unlisted(self.server.name, error)
             else:
-                self._add(owner=None)
+                self._add(owner=None, profile=self._profile)
 
-    def _add(self, *, owner: str | None) -> None:
+    def _add(self, *, owner: str | None, profile: ClientProfile) -> None:
         """Has one more container started."""
         self._last_key += 1
         container = Container(
@@ -427,6 +468,7 @@ class ContainerPool:
             self.server,
             self._opener,
             owner=owner,
+            profile=profile,
             starts=self._starts,
             keeper=self,
         )
@@ -436,7 +478,7 @@ class ContainerPool:
 
     def _retire(self, container: Container) -> None:
         """Takes a container out of use: at once where it is idle, after its calls where it is not."""
-        container.stale = True
+        container.retire()
         if container.owner is not None and self._by_owner.get(container.owner) is container:
             del self._by_owner[container.owner]
         if not container.inflight:
@@ -457,6 +499,10 @@ class ContainerPool:
         if not self._looking:
             self._looking = True
             self._mailbox.address.tell("look")
+
+    def _is_outdated(self, container: Container) -> bool:
+        """Whether it runs an earlier launch, whose lists say nothing of the present one."""
+        return container.server.list_key != self.server.list_key
 
     def _wake_idle_waiters(self) -> None:
         """Has those who wait for the pool to be idle look again, after the present step."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import trio
 
+from gateway import limits
 from gateway.home import Home, write_atomic
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.redaction import redact
@@ -30,13 +31,20 @@ class LastWords:
         self._work.set()
 
     async def run(self) -> None:
-        """Writes until cancelled. A full or read-only disk costs only the files."""
-        while True:
-            await self._work.wait()
-            self._work = trio.Event()
-            unsaved, self._unsaved = self._unsaved, {}
-            for server, stderr in unsaved.items():
-                await self._save(server, stderr)
+        """Writes until cancelled, and then what is left: servers speak their last words when all is stopped."""
+        try:
+            while True:
+                await self._work.wait()
+                self._work = trio.Event()
+                await self._save_all()
+        finally:
+            with trio.move_on_after(limits.LAST_WRITES_S, shield=True):
+                await self._save_all()
+
+    async def _save_all(self) -> None:
+        """Writes what waits."""
+        while self._unsaved:
+            await self._save(*self._unsaved.popitem())
 
     async def _save(self, server: str, stderr: str) -> None:
         """Writes one file."""

@@ -6,6 +6,7 @@ changed, and each session compares with what its client has seen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -52,13 +53,17 @@ class Listings:
         self._failed_at: dict[str, float] = {}
         self._reasons: dict[str, str] = {}
         """Why the lists of a server could not be had when it was last tried."""
-        self._asked: set[str] = set()
-        """Servers whose lists are on their way."""
+        self._asked: dict[str, float] = {}
+        """Servers whose lists are on their way, and since when."""
         self._complete = trio.Event()
         self._dirty = trio.Event()
+        self._settled_by = -math.inf
+        """Until when news of a changed configuration wait for lists that are on their way."""
         self._unsaved: set[str] = set()
         self._to_save = trio.Event()
         self._directory: Directory | None = None
+        self._noted: frozenset[str] = frozenset()
+        """What was said of hidden names already."""
 
     def __repr__(self) -> str:
         """How many servers are known."""
@@ -74,18 +79,24 @@ class Listings:
             return self._build({**self._known, **overrides})
         if self._directory is None:
             self._directory = self._build(self._known)
+            self._tell_notes(self._directory)
         return self._directory
 
     def lists_of(self, server: str) -> ServerLists | None:
         """One server's lists, None where they are not known."""
         return self._known.get(server)
 
-    def complete(self) -> bool:
-        """Whether the lists of every server are known, or known not to be had for now."""
+    def complete(self, patience_s: float) -> bool:
+        """Whether the lists of every server are known, or known not to be had for now.
+
+        Lists that have been on their way for `patience_s` are not waited for: one slow server must not cost every client
+        that time again and again.
+        """
         now = trio.current_time()
         return all(
             name in self._known
             or now - self._failed_at.get(name, -limits.LIST_RETRY_S) < limits.LIST_RETRY_S
+            or now - self._asked.get(name, now) >= patience_s
             for name in self._servers
         )
 
@@ -98,12 +109,14 @@ class Listings:
         ]
         return ", ".join([*told, *(["…"] if len(absent) > _GAPS_TOLD else [])])
 
-    async def wait_complete(self, *, enough: Callable[[], bool] = lambda: False) -> None:
+    async def wait_complete(
+        self, patience_s: float, *, enough: Callable[[], bool] = lambda: False
+    ) -> None:
         """Has all unknown lists read, in parallel, and waits for them, or until there are `enough`.
 
         The deadline is the caller's.
         """
-        while not self.complete() and not enough():
+        while not self.complete(patience_s) and not enough():
             self._ask_missing()
             event = self._complete
             await event.wait()
@@ -112,7 +125,7 @@ class Listings:
 
     def learned(self, server: str, lists: ServerLists) -> None:
         """These are the server's lists."""
-        self._asked.discard(server)
+        self._asked.pop(server, None)
         if server not in self._servers:
             return
         self._failed_at.pop(server, None)
@@ -128,27 +141,40 @@ class Listings:
         """The server's lists cannot be had for now; what was known stays."""
         # Not a warning: whoever found the error has logged it.
         log.debug("server_unlisted", server=server, reason=str(error))
-        self._asked.discard(server)
+        self._asked.pop(server, None)
         self._reasons[server] = str(error)
         self._failed_at[server] = trio.current_time()
         self._arrived()
 
     # --- life --------------------------------------------------------------------------------------------------
 
-    def apply(self, servers: Mapping[str, EnabledServer], listers: Mapping[str, Lister]) -> None:
-        """Takes over a new set of servers: cached lists are read, those of changed servers forgotten."""
+    def apply(
+        self,
+        servers: Mapping[str, EnabledServer],
+        listers: Mapping[str, Lister],
+        *,
+        watched: bool = False,
+    ) -> None:
+        """Takes over a new set of servers: cached lists are read, those of changed servers forgotten.
+
+        `watched`: clients are there that will not ask again by themselves. Unknown lists are read at once, and the
+        clients are told when they are here: of what really changed, and once.
+        """
         before = self._servers
         self._servers = dict(servers)
         self._listers = dict(listers)
         for name in [name for name in self._known if name not in servers]:
             del self._known[name]
-        self._asked &= servers.keys()
+        self._asked = {name: since for name, since in self._asked.items() if name in servers}
         for name, server in servers.items():
             old = before.get(name)
             if old is None or old.list_key != server.list_key:
                 self._failed_at.pop(name, None)
                 self._reasons.pop(name, None)
+                self._asked.pop(name, None)
                 self._recall(server)
+        if watched:
+            self._settled_by = trio.current_time() + limits.UNCACHED_LIST_WAIT_S
         self._touch()
         self._arrived()
 
@@ -159,6 +185,9 @@ class Listings:
             while True:
                 await self._dirty.wait()
                 await trio.sleep(limits.LIST_COALESCE_S)
+                if trio.current_time() < self._settled_by:
+                    with trio.move_on_at(self._settled_by):
+                        await self.wait_complete(limits.UNCACHED_LIST_WAIT_S)
                 self._dirty = trio.Event()
                 self._changed()
 
@@ -182,7 +211,9 @@ class Listings:
     async def _save(self) -> None:
         """Writes what waits. A full or read-only disk costs only the cache."""
         unsaved, self._unsaved = self._unsaved, set()
-        for name in unsaved & self._known.keys() & self._servers.keys():
+        for name in unsaved:
+            if name not in self._known:  # forgotten while another one was being written
+                continue
             content = dump_lists(self._known[name])
             try:
                 path = self._home.lists(self._servers[name].list_key)
@@ -196,7 +227,7 @@ class Listings:
         for name in self._servers:
             failed = now - self._failed_at.get(name, -limits.LIST_RETRY_S) < limits.LIST_RETRY_S
             if name not in self._known and name not in self._asked and not failed:
-                self._asked.add(name)
+                self._asked[name] = now
                 self._listers[name].want_lists()
 
     def _arrived(self) -> None:
@@ -208,6 +239,13 @@ class Listings:
         """The directory is outdated."""
         self._directory = None
         self._dirty.set()
+
+    def _tell_notes(self, directory: Directory) -> None:
+        """Logs which names are hidden or changed, once each."""
+        for note in directory.notes:
+            if note not in self._noted:
+                log.info("name_note", note=note)
+        self._noted = frozenset(directory.notes)
 
     def _build(self, known: Mapping[str, ServerLists]) -> Directory:
         """Merges lists in the order of the servers."""

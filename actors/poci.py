@@ -30,7 +30,9 @@ from gateway.errors import (
     TooSlow,
     UnknownMethod,
 )
+from gateway.jsonrpc.messages import Notification
 from gateway.mcp import params
+from gateway.mcp.profile import ClientProfile
 from gateway.ports import OneShotRuntime, StartRequest
 from gateway.telemetry.log import get_logger
 
@@ -96,6 +98,15 @@ class PociServer:
         """The owner left: its calls are withdrawn."""
         for call in [call for call in (*self._early, *self._running) if call.owner == owner]:
             call.withdraw("owner left")
+
+    def expect(self, profile: ClientProfile) -> None:
+        """These tools know nothing of their client."""
+
+    def inform(self, owner: str, notification: Notification) -> None:
+        """There is nobody to be informed."""
+
+    def set_log_level(self, owner: str, level: str) -> None:
+        """These tools do not log."""
 
     def want_lists(self) -> None:
         """Has the lists reported, soon: they are known, but who asks is not ready for an answer yet."""

@@ -6,19 +6,24 @@ once; only what waits for unknown lists becomes a task.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 import trio
+from msgspec import structs
 
 from actors.assignment import EVERYBODY
+from actors.back_channel import BackChannel
 from actors.call import Answer, Call
-from actors.listings import Listings
+from actors.client_view import ClientView
+from actors.house import House
+from actors.server_request import ServerRequest
 from gateway import __version__, limits
 from gateway.catalog.model import EnabledServer
 from gateway.errors import (
+    ActorGone,
     GatewayError,
     InvalidParams,
     Malformed,
@@ -29,88 +34,19 @@ from gateway.errors import (
 )
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
-from gateway.mcp import handshake, params, versions
-from gateway.mcp.listing import KINDS, Kind, ServerLists
+from gateway.mcp import handshake, log_levels, meta, params, versions
+from gateway.mcp.listing import LIST_METHODS, ServerLists
+from gateway.mcp.profile import NEUTRAL, profile_of
+from gateway.mcp.targets import TARGETS, Target, read_target
 from gateway.ports import Outlet, Principal, Route
-from gateway.routing import Directory
 from gateway.telemetry.log import get_logger
 
 log = get_logger("session")
 
 SERVER_INFO: Final = codec.raw({"name": "mcpgw", "title": "MCP gateway", "version": __version__})
 
-LIST_METHODS: Final[Mapping[str, Kind]] = {row.method: kind for kind, row in KINDS.items()}
-
-TARGETS: Final[Mapping[str, str]] = {
-    "tools/call": "name",
-    "prompts/get": "name",
-    "resources/read": "uri",
-}
-"""Methods that are routed to a server, with the member of their params that says which."""
-
-CHANGE_NOTICES: Final[Mapping[Kind, str]] = {
-    "tools": "notifications/tools/list_changed",
-    "prompts": "notifications/prompts/list_changed",
-    "resources": "notifications/resources/list_changed",
-    "templates": "notifications/resources/list_changed",
-}
-
-LOG_LEVELS: Final = (
-    "debug",
-    "info",
-    "notice",
-    "warning",
-    "error",
-    "critical",
-    "alert",
-    "emergency",
-)
-"""Source: MCP 2025-11-25, server/utilities/logging, "Log Levels"."""
-
-
-class Door(Protocol):
-    """A server that takes calls: a pool, or the tools of a `poci` entry."""
-
-    @property
-    def server(self) -> EnabledServer:
-        """What is behind it."""
-
-    def submit(self, call: Call) -> None:
-        """Takes a call; it settles later."""
-
-    def release(self, owner: str) -> None:
-        """The owner left."""
-
-
-class House(Protocol):
-    """What a session needs of its surroundings."""
-
-    @property
-    def listings(self) -> Listings:
-        """What all servers offer."""
-
-    @property
-    def log_calls(self) -> bool:
-        """Whether each call is logged."""
-
-    @property
-    def draining(self) -> bool:
-        """Whether no new work is accepted."""
-
-    def door(self, server: str) -> Door | None:
-        """The server of that name."""
-
-    def doors(self) -> Mapping[str, Door]:
-        """All servers."""
-
-    def spawn(self, task: Callable[[], Awaitable[None]]) -> None:
-        """Runs a task beside all others; its failure is logged and costs nobody else."""
-
-    def request_ended(self) -> None:
-        """A request that took time has its answer, or will get none."""
-
-    def closed(self, session: Session) -> None:
-        """A session has ended."""
+_SHOWN_CHARS: Final = 100
+"""Of what a client sent, in a message."""
 
 
 class Session:
@@ -130,16 +66,16 @@ class Session:
         self._calls: dict[Id, Call] = {}
         self._pending: dict[Id, tuple[str, trio.CancelScope]] = {}
         """Requests that wait for unknown lists: their method, and how to end the wait."""
+        self._stateless: dict[Id, Callable[[], None]] = {}
+        """Unanswered requests of the modern era, with what cancels each."""
         self._outlets: list[Outlet] = []
         """Where messages without a request go; the newest is last."""
         self._initialized = False
-        self._log_level = 0
-        self._overrides: dict[str, ServerLists] = {}
-        """Lists of this session's own containers, where they differ from everybody's."""
-        self._own_directory: tuple[Directory, Directory] | None = None
-        """The shared directory, and this session's made from it."""
-        self._shown: dict[Kind, str] = {}
-        """Fingerprints of the lists as the client was last shown, or told to have changed."""
+        self._profile = NEUTRAL
+        self._view = ClientView(house.listings)
+        self._back_channel = BackChannel(self._tell)
+        self._subscriptions: dict[str, str] = {}
+        """The servers of the resources that the client subscribed to."""
         self._numbered = 0
 
     def __repr__(self) -> str:
@@ -167,6 +103,9 @@ class Session:
         """Takes one message. Returns at once; an answer, if one is due, arrives at `outlet` exactly once."""
         self.last_active = trio.current_time()
         match message:
+            case Request() if self.is_closed:
+                # A container for it would never be given up: whoever is gone does not leave again.
+                self._refuse(message.id, outlet, ActorGone("this session has ended"))
             case Request():
                 try:
                     self._request(message, outlet)
@@ -176,7 +115,8 @@ class Session:
                 self._notification(message)
                 outlet.finish(None)
             case Result() | Failure():
-                log.debug("unexpected_answer", session=self.id[:6])
+                if not self._back_channel.answered(message):
+                    log.debug("unexpected_answer", session=self.id[:6])
                 outlet.finish(None)
 
     def attach(self, outlet: Outlet) -> None:
@@ -199,12 +139,15 @@ class Session:
         ended = Failure(None, -32000, "the session ended before the server answered")
         for call in list(self._calls.values()):
             call.withdraw("session ended", answer=ended)
+        for cancel in list(self._stateless.values()):
+            cancel()
+        self._back_channel.close()
         for door in self._house.doors().values():
             door.release(self.owner)
         for outlet in self._outlets:
             outlet.finish(None)
         self._outlets.clear()
-        self._house.closed(self)
+        self._house.closed(self.id)
 
     # --- requests ----------------------------------------------------------------------------------------------
 
@@ -215,22 +158,40 @@ class Session:
             GatewayError: it is refused; nothing has been sent.
         """
         method = request.method
-        if request.id in self._calls or request.id in self._pending:
-            raise Malformed(f"request id {request.id!r} is in use by an earlier request")
-        if method == "ping":
+        if (
+            request.id in self._calls
+            or request.id in self._pending
+            or request.id in self._stateless
+        ):
+            raise Malformed(f"request id {_shown(request.id)} is in use by an earlier request")
+        if len(self._calls) + len(self._pending) >= limits.MAX_INFLIGHT_PER_SESSION:
+            raise Overloaded(
+                f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
+            )
+        if self.protocol_version is None and meta.parse_meta(params.fields(request.params)):
+            self._serve_stateless(request, outlet)
+        elif method == "ping":
             self._reply(request.id, outlet, codec.raw({}))
         elif method == "initialize":
             self._initialize(request, outlet)
         elif self.protocol_version is None:
-            raise Malformed(f"{method} came before initialize; send initialize first")
+            raise Malformed(f"{_shown(method)} came before initialize; send initialize first")
         elif method in TARGETS:
-            self._call(request, outlet)
+            self._call(request, outlet, read_target(method, params.fields(request.params)))
         elif method in LIST_METHODS:
             self._list(request, outlet)
         elif method == "logging/setLevel":
             self._set_level(request, outlet)
         else:
-            raise UnknownMethod(f"method {method} is not served")
+            raise UnknownMethod(f"method {_shown(method)} is not served")
+
+    def _serve_stateless(self, request: Request, outlet: Outlet) -> None:
+        """Serves a request of the modern era on a pipe: its client opens with these, and never initializes."""
+        exchange = _Stateless(outlet, partial(self._stateless.pop, request.id, None))
+        self._stateless[request.id] = lambda: None
+        cancel = self._house.serve_stateless(request, principal=self.principal, outlet=exchange)
+        if request.id in self._stateless:
+            self._stateless[request.id] = cancel
 
     def _initialize(self, request: Request, outlet: Outlet) -> None:
         """Does the handshake.
@@ -242,8 +203,11 @@ class Session:
         hello = handshake.parse_initialize(request.params)
         self.protocol_version = versions.negotiate(hello.version)
         self.client_name = hello.client_name
-        directory = self._directory()
-        self._shown = {kind: directory.fingerprint(kind) for kind in KINDS}
+        self._profile = profile_of(hello.capabilities)
+        self._back_channel.capabilities = hello.capabilities
+        for door in self._house.doors().values():
+            door.expect(self._profile)
+        directory = self._view.show_all()
         log.info("client_connected", client=self.client_name, transport=self.transport)
         self._reply(
             request.id,
@@ -259,16 +223,18 @@ class Session:
     def _set_level(self, request: Request, outlet: Outlet) -> None:
         """Keeps the client's log level."""
         level = params.text(params.fields(request.params), "level")
-        if level not in LOG_LEVELS:
+        if not log_levels.known(level):
             raise InvalidParams(
-                f"log level {level!r} is unknown; use one of {', '.join(LOG_LEVELS)}"
+                f"log level {_shown(level)} is unknown; use one of {', '.join(log_levels.LEVELS)}"
             )
-        self._log_level = LOG_LEVELS.index(level)
+        self._profile = structs.replace(self._profile, log_level=level)
+        for door in self._house.doors().values():
+            door.set_log_level(self.owner, level)
         self._reply(request.id, outlet, codec.raw({}))
 
     def _list(self, request: Request, outlet: Outlet) -> None:
         """Answers one page of a list, at once where all lists are known."""
-        if self._house.listings.complete():
+        if self._view.complete(limits.UNCACHED_LIST_WAIT_S):
             self._reply(request.id, outlet, self._page(request))
         else:
             self._later(
@@ -283,79 +249,44 @@ class Session:
         kind = LIST_METHODS[request.method]
         fields = params.fields(request.params)
         cursor = params.text(fields, "cursor") if "cursor" in fields else None
-        directory = self._directory()
-        page = directory.page(kind, cursor)
-        self._shown[kind] = directory.fingerprint(kind)
-        return page
+        return self._view.page(kind, cursor)
 
-    def _call(self, request: Request, outlet: Outlet) -> None:
+    def _call(self, request: Request, outlet: Outlet, target: Target) -> None:
         """Routes a call; waits for unknown lists only where the name is not known yet."""
         if self._house.draining:
             raise Overloaded("the gateway is shutting down; connect again later")
-        if len(self._calls) >= limits.MAX_INFLIGHT_PER_SESSION:
-            raise Overloaded(
-                f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
-            )
-        fields = params.fields(request.params)
-        name = params.text(fields, TARGETS[request.method])
         try:
-            route = self._route(request.method, name)
+            route = self._view.route(target.kind, target.name)
         except UnknownTarget:
-            if self._house.listings.complete():
+            if self._view.complete(limits.CALL_TIMEOUT_S):
                 raise
             self._later(
                 request,
                 outlet,
-                lambda: self._send(request, outlet, fields, self._route(request.method, name)),
+                lambda: self._send(
+                    request, outlet, target, self._view.route(target.kind, target.name)
+                ),
                 within_s=limits.CALL_TIMEOUT_S,
-                enough=lambda: self._is_known(request.method, name),
+                enough=lambda: self._view.knows(target.kind, target.name),
             )
         else:
-            self._send(request, outlet, fields, route)
+            self._send(request, outlet, target, route)
 
-    def _route(self, method: str, name: str) -> Route:
-        """Where an exposed name leads.
-
-        Raises:
-            UnknownTarget: nowhere; the text names the servers that may have it and cannot be asked.
-        """
-        directory = self._directory()
-        try:
-            match method:
-                case "tools/call":
-                    return directory.tool(name)
-                case "prompts/get":
-                    return directory.prompt(name)
-                case _:
-                    return directory.resource(name)
-        except UnknownTarget as error:
-            if gaps := self._house.listings.gaps():
-                text = f"{error} Not known is what these servers offer: {gaps}"
-                raise UnknownTarget(text, code=error.code, data=error.data) from error
-            raise
-
-    def _is_known(self, method: str, name: str) -> bool:
-        """Whether an exposed name leads anywhere yet."""
-        try:
-            self._route(method, name)
-        except UnknownTarget:
-            return False
-        return True
-
-    def _send(
-        self, request: Request, outlet: Outlet, fields: dict[str, msgspec.Raw], route: Route
-    ) -> None:
+    def _send(self, request: Request, outlet: Outlet, target: Target, route: Route) -> None:
         """Hands a call to its server."""
         door = self._house.door(route.server)
         if door is None:
             raise Unavailable(f"server {route.server} was removed")
+        alone = door.server.pooling.isolation in {"session", "call"}
         call = Call(
             request.method,
-            params.with_text(fields, TARGETS[request.method], route.name),
+            target.renamed(route.name),
             server=route.server,
             owner=self._owner_of(door.server),
             timeout_s=door.server.pooling.timeout_s,
-            progress_token=params.progress_token(fields),
+            # A server with several clients at a time could not be told whose sampling and roots it may use.
+            profile=self._profile if alone else NEUTRAL,
+            progress_token=params.progress_token(target.fields),
             settled=partial(self._settled, request.id, outlet, route),
             relayed=partial(self._relayed, outlet),
         )
@@ -382,6 +313,7 @@ class Session:
         self._calls.pop(request_id, None)
         self.last_active = trio.current_time()
         self._house.request_ended()
+        self._note_subscription(call, route, answer)
         match answer:
             case None:
                 outcome = "cancelled"
@@ -404,10 +336,17 @@ class Session:
                 outcome=outcome,
             )
 
-    def _relayed(self, outlet: Outlet, _call: Call, notification: Notification) -> None:
-        """Passes a notification of a call on to the stream of its request."""
-        if notification.method != "notifications/message" or self._wants(notification):
-            outlet.send(codec.encode(notification))
+    def _note_subscription(self, call: Call, route: Route, answer: Answer | None) -> None:
+        """Remembers what the client subscribed to: shared servers tell of it without saying for whom."""
+        if call.method == "resources/subscribe" and isinstance(answer, msgspec.Raw):
+            self._subscriptions[route.name] = route.server
+        elif call.method == "resources/unsubscribe":
+            self._subscriptions.pop(route.name, None)
+
+    def _relayed(self, outlet: Outlet, _call: Call, message: Message) -> None:
+        """Passes a message that belongs to a call on to the stream of its request."""
+        if self._wants(message):
+            outlet.send(codec.encode(message))
 
     def _later(
         self,
@@ -424,7 +363,7 @@ class Session:
 
         async def wait_and_act() -> None:
             with scope, trio.move_on_after(within_s):
-                await self._house.listings.wait_complete(enough=enough)
+                await self._house.listings.wait_complete(within_s, enough=enough)
             del self._pending[request.id]
             self._house.request_ended()
             if scope.cancelled_caught:
@@ -452,6 +391,9 @@ class Session:
         """Handles what needs no answer. Unknown and malformed ones are ignored, as the protocol asks."""
         if notification.method == "notifications/initialized":
             self._initialized = True
+        elif notification.method == "notifications/roots/list_changed":
+            for door in self._house.doors().values():
+                door.inform(self.owner, notification)
         elif notification.method == "notifications/cancelled":
             try:
                 request_id = params.request_id(params.fields(notification.params))
@@ -466,58 +408,69 @@ class Session:
             call.withdraw("cancelled by the client")
         elif (pending := self._pending.get(request_id)) is not None:
             pending[1].cancel()
+        elif (cancel := self._stateless.pop(request_id, None)) is not None:
+            cancel()
 
     def lists_changed(self) -> None:
         """Tells the client which lists are no longer as it was shown them, once each."""
-        if not self._initialized:
-            return
-        directory = self._directory()
-        notices = []
-        # A list that is being waited for will be shown as it is then.
-        awaited = {method for method, _ in self._pending.values()}
-        for kind, row in KINDS.items():
-            fingerprint = directory.fingerprint(kind)
-            if self._shown.get(kind) != fingerprint and row.method not in awaited:
-                self._shown[kind] = fingerprint
-                notices.append(CHANGE_NOTICES[kind])
-        for notice in dict.fromkeys(notices):
-            self._tell(Notification(notice))
+        if self._initialized:
+            for notice in self._view.news({method for method, _ in self._pending.values()}):
+                self._tell(Notification(notice))
 
     def override(self, server: str, lists: ServerLists | None) -> None:
         """This session's own container lists something else than everybody's; None: no longer."""
-        if lists is None:
-            if self._overrides.pop(server, None) is None:
-                return
-        else:
-            self._overrides[server] = lists
-        self._own_directory = None
-        self.lists_changed()
+        if self._view.override(server, lists):
+            self.lists_changed()
 
     def notified(self, notification: Notification) -> None:
         """Passes on a server's notification that belongs to no request."""
-        if notification.method != "notifications/message" or self._wants(notification):
+        if self._wants(notification):
             self._tell(notification)
 
-    def _tell(self, notification: Notification) -> None:
-        """Sends a message that belongs to no request, if there is a stream for it."""
-        if self._outlets:
-            self._outlets[-1].send(codec.encode(notification))
+    def subscribes(self, server: str, uri: str) -> bool:
+        """Whether the client wants to know of changes of that resource."""
+        return self._subscriptions.get(uri) == server
 
-    def _wants(self, notification: Notification) -> bool:
-        """Whether a log message is as severe as the client asked for."""
-        if not self._log_level:
+    def asked(self, request: ServerRequest) -> None:
+        """Passes on a request of a server."""
+        self._back_channel.ask(request)
+
+    def _tell(self, message: Message) -> bool:
+        """Sends a message that belongs to no request; False where there is no stream for it."""
+        if not self._outlets:
+            return False
+        self._outlets[-1].send(codec.encode(message))
+        return True
+
+    def _wants(self, message: Message) -> bool:
+        """Whether the client wants a message: log lines only as severe as it asked for, if it did."""
+        if not isinstance(message, Notification) or message.method != "notifications/message":
             return True
         try:
-            level = params.text(params.fields(notification.params), "level")
-            return LOG_LEVELS.index(level) >= self._log_level
-        except (GatewayError, ValueError):
+            level = params.text(params.fields(message.params), "level")
+        except GatewayError:
             return True
+        return not self._profile.log_level or log_levels.passes(level, self._profile.log_level)
 
-    def _directory(self) -> Directory:
-        """What this client is shown."""
-        shared = self._house.listings.directory()
-        if not self._overrides:
-            return shared
-        if self._own_directory is None or self._own_directory[0] is not shared:
-            self._own_directory = (shared, self._house.listings.directory(self._overrides))
-        return self._own_directory[1]
+
+class _Stateless:
+    """The outlet of one stateless request on a pipe: forgets the request once it is answered."""
+
+    def __init__(self, outlet: Outlet, forget: Callable[[], object]) -> None:
+        self._outlet = outlet
+        self._forget = forget
+
+    def send(self, frame: bytes) -> None:
+        """A message before the answer."""
+        self._outlet.send(frame)
+
+    def finish(self, frame: bytes | None) -> None:
+        """The answer."""
+        self._forget()
+        self._outlet.finish(frame)
+
+
+def _shown(value: Id) -> str:
+    """What a client sent, in a message: it may be of any length."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"

@@ -12,20 +12,25 @@ from collections.abc import Awaitable, Callable, Mapping
 import trio
 
 from actors.container_pool import Reports
+from actors.house import Door
 from actors.kit.guard import guard
 from actors.last_words import LastWords
 from actors.listings import Listings
-from actors.session import Door, Session
+from actors.server_request import ServerRequest
+from actors.session import SERVER_INFO, Session
+from actors.stateless import StatelessDesk
 from gateway import limits
-from gateway.errors import GatewayError, Overloaded
-from gateway.jsonrpc.messages import Notification
+from gateway.errors import GatewayError, InvalidParams, Overloaded
+from gateway.jsonrpc.messages import Notification, Request
+from gateway.mcp import params
 from gateway.mcp.listing import ServerLists
-from gateway.ports import Principal
+from gateway.ports import Outlet, Principal
 from gateway.telemetry.log import get_logger
 
 log = get_logger("sessions")
 
 _SESSION_ID_BYTES = 24
+_INSTANCE_BYTES = 8
 
 
 class SessionRegistry(Reports):
@@ -50,6 +55,9 @@ class SessionRegistry(Reports):
         self._words = words
         self.log_calls = log_calls
         self.draining = False
+        self.desk = StatelessDesk(
+            self, server_info=SERVER_INFO, instance=secrets.token_hex(_INSTANCE_BYTES)
+        )
         self._doors = doors
         self._sessions: dict[str, Session] = {}
         self._nursery: trio.Nursery | None = None
@@ -67,19 +75,25 @@ class SessionRegistry(Reports):
     # --- the transports' side ----------------------------------------------------------------------------------
 
     def open(self, principal: Principal, *, transport: str) -> Session:
-        """Opens a session.
+        """Opens a session; where there are too many, the one that was left longest ago gives way.
 
         Raises:
-            Overloaded: too many are open, or the gateway drains.
+            Overloaded: too many are in use, or the gateway drains.
         """
         if self.draining:
             raise Overloaded("the gateway is shutting down; connect again later")
-        if len(self._sessions) >= limits.MAX_SESSIONS:
+        if len(self._sessions) >= limits.MAX_SESSIONS and not self._make_room():
             raise Overloaded(f"{limits.MAX_SESSIONS} sessions are open; try again later")
         session_id = secrets.token_urlsafe(_SESSION_ID_BYTES)
         session = Session(session_id, principal, transport=transport, house=self)
         self._sessions[session_id] = session
         return session
+
+    def serve_stateless(
+        self, request: Request, *, principal: Principal, outlet: Outlet
+    ) -> Callable[[], None]:
+        """Serves a request of the modern era, which needs no session; gives what cancels it."""
+        return self.desk.serve(request, principal=principal, outlet=outlet)
 
     def find(self, session_id: str, principal: Principal) -> Session | None:
         """The open session of that id, if it belongs to that principal."""
@@ -112,13 +126,14 @@ class SessionRegistry(Reports):
 
     async def wait_quiet(self) -> None:
         """Returns once no request waits for its answer. The deadline is the caller's."""
-        while any(session.is_busy for session in self._sessions.values()):
+        while self.desk.is_busy or any(session.is_busy for session in self._sessions.values()):
             await self._ended.wait()
 
-    def closed(self, session: Session) -> None:
+    def closed(self, session_id: str) -> None:
         """A session has ended."""
-        self._sessions.pop(session.id, None)
-        log.info("client_disconnected", client=session.client_name, transport=session.transport)
+        session = self._sessions.pop(session_id, None)
+        if session is not None:
+            log.info("client_disconnected", client=session.client_name, transport=session.transport)
         self.request_ended()
 
     # --- the pools' side ---------------------------------------------------------------------------------------
@@ -136,24 +151,47 @@ class SessionRegistry(Reports):
         if (session := self._session_of(owner)) is not None:
             session.override(server, lists)
 
-    def notified(self, owner: str, server: str, notification: Notification) -> None:  # noqa: ARG002
-        """A server's notification without a call goes to the session that owns the container, if one does."""
+    def notified(self, owner: str, server: str, notification: Notification) -> None:
+        """A server's notification without a call goes to the session that owns the container.
+
+        Of a server with several owners only changes of resources are passed on, to those who subscribed.
+        """
+        self.desk.notified(owner, notification)
         if (session := self._session_of(owner)) is not None:
             session.notified(notification)
+        elif notification.method == "notifications/resources/updated":
+            try:
+                uri = params.text(params.fields(notification.params), "uri")
+            except InvalidParams:
+                return
+            for subscriber in list(self._sessions.values()):
+                if subscriber.subscribes(server, uri):
+                    subscriber.notified(notification)
+
+    def asked(self, owner: str, request: ServerRequest) -> None:
+        """A server's request goes to the session that owns the container, or that made the call."""
+        session = self._session_of(owner)
+        if self.desk.asked(owner, request):
+            return
+        if session is None:
+            request.refuse(f"no single client of this server could serve {request.method}")
+        else:
+            session.asked(request)
 
     def last_words(self, server: str, stderr: str) -> None:
         """A server has ended; this is the end of its stderr."""
         self._words.keep(server, stderr)
 
     def _session_of(self, owner: str) -> Session | None:
-        """The session that an owner names, None for other kinds of owner."""
-        kind, _, session_id = owner.partition(":")
-        return self._sessions.get(session_id) if kind == "session" else None
+        """The session behind an owner of the kinds `session:<id>` and `call:<id>:<number>`, None for others."""
+        kind, _, rest = owner.partition(":")
+        return self._sessions.get(rest.partition(":")[0]) if kind in {"session", "call"} else None
 
     # --- life --------------------------------------------------------------------------------------------------
 
     def lists_changed(self) -> None:
         """Has each session tell its client what changed, if anything did for it."""
+        self.desk.lists_changed()
         for session in list(self._sessions.values()):
             session.lists_changed()
 
@@ -162,6 +200,7 @@ class SessionRegistry(Reports):
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
+                nursery.start_soon(self.desk.run)
                 while True:
                     await trio.sleep(limits.SESSION_SWEEP_S)
                     self._expire(trio.current_time() - limits.SESSION_IDLE_S)
@@ -170,9 +209,23 @@ class SessionRegistry(Reports):
             self.close_all()
 
     def close_all(self) -> None:
-        """Ends every session; what they wait for is cancelled."""
+        """Ends every session and every stateless call; what they wait for is cancelled."""
+        self.desk.close()
         for session in list(self._sessions.values()):
             session.close()
+
+    def _make_room(self) -> bool:
+        """Closes the idle session whose last sign of life is the oldest; False where all are in use.
+
+        Many clients open a session for each call and never end one. Who comes back to a closed one opens another.
+        """
+        before = trio.current_time() - limits.SESSION_SPARED_S
+        idle = (one for one in self._sessions.values() if one.is_idle and one.last_active < before)
+        oldest = min(idle, key=lambda session: session.last_active, default=None)
+        if oldest is None:
+            return False
+        oldest.close()
+        return True
 
     def _expire(self, before: float) -> None:
         """Closes the idle sessions whose last sign of life is older than `before`."""

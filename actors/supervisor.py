@@ -30,12 +30,12 @@ from actors.backends import Backends, open_backends
 from actors.call import Deadlines
 from actors.catalog_watcher import CatalogWatcher
 from actors.container_pool import ContainerPool, PoolState
+from actors.house import Door
 from actors.kit.mailbox import Mailbox
 from actors.kit.supervisor import ChildSpec, Supervisor
 from actors.last_words import LastWords
 from actors.listings import Lister, Listings
 from actors.poci import PociServer
-from actors.session import Door
 from actors.sessions import SessionRegistry
 from actors.upstream import Opener
 from gateway import limits
@@ -209,7 +209,7 @@ class Gateway:
             self.doors[name].tune(snapshot.servers[name])
         for name in change.added:
             self._add(snapshot.servers[name])
-        self.listings.apply(snapshot.servers, self.doors)
+        self.listings.apply(snapshot.servers, self.doors, watched=len(self.sessions) > 0)
 
     def _add(self, server: EnabledServer) -> None:
         """Takes in a server."""
@@ -299,9 +299,7 @@ class Gateway:
             case RemoteLaunch():
                 return remote.opener_of(server)
             case ContainerLaunch() | ProcessLaunch():
-                return container.opener_of(
-                    server, engine=self._backends.engine, processes=self._backends.processes
-                )
+                return container.opener_of(server, self._backends.runtime)
             case PociLaunch():
                 raise TypeError("a poci entry has no pool")
 

@@ -7,11 +7,13 @@ calls: one task (the reader) serves all of them.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import msgspec
 import trio
 
 from actors.call import Answer, Call
+from actors.server_request import ServerRequest
 from gateway import __version__, limits
 from gateway.errors import (
     GatewayError,
@@ -23,10 +25,10 @@ from gateway.errors import (
 )
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.ids import IdMap
-from gateway.jsonrpc.messages import Failure, Message, Notification, Request, Result
-from gateway.mcp import capabilities, handshake, listing, params, versions
+from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
+from gateway.mcp import handshake, params, versions
 from gateway.mcp.handshake import ServerHello
-from gateway.mcp.listing import KINDS, Item, Kind, ServerLists
+from gateway.mcp.profile import NEUTRAL, ClientProfile
 from gateway.ports import MessagePipe
 from gateway.telemetry.log import get_logger
 
@@ -53,6 +55,10 @@ class Listener:
     def notified(self, notification: Notification) -> None:
         """A notification came that belongs to no single call (a log message, a resource update)."""
 
+    def asked(self, request: ServerRequest) -> None:
+        """The server wants something of its client."""
+        request.refuse(f"this client does not serve {request.method}")
+
 
 class Upstream:
     """A server that is connected.
@@ -71,6 +77,8 @@ class Upstream:
         """Why it takes no more calls; None while it does."""
         self._listener = listener
         self._inflight: IdMap[Call] = IdMap()
+        self._asked: dict[Id, ServerRequest] = {}
+        """Requests of the server that wait for the client, by the server's own ids."""
         self._gone = trio.Event()
 
     def __repr__(self) -> str:
@@ -113,6 +121,9 @@ class Upstream:
         self._gone.set()
         for call in self._inflight.drain():
             call.settle(failure_of(error))
+        asked, self._asked = self._asked, {}
+        for request in asked.values():
+            request.retract()
 
     # --- calls -------------------------------------------------------------------------------------------------
 
@@ -144,10 +155,28 @@ class Upstream:
 
     def notify(self, method: str, fields: Mapping[str, msgspec.Raw] | None = None) -> None:
         """Sends a notification, if the server still takes any."""
+        self.send(Notification(method, params.pack(fields) if fields else None))
+
+    def send(self, message: Message) -> None:
+        """Sends what is owed no answer, if the server still takes anything."""
         try:
-            self.pipe.send(Notification(method, params.pack(dict(fields)) if fields else None))
+            self.pipe.send(message)
         except (Gone, Overloaded) as error:
-            log.debug("notification_dropped", server=self.server, method=method, reason=str(error))
+            log.debug("message_dropped", server=self.server, reason=str(error))
+
+    def set_log_level(self, level: str) -> None:
+        """Tells the server how much its client wants to hear; whatever it answers."""
+        self.start(
+            Call(
+                "logging/setLevel",
+                {"level": codec.raw(level)},
+                server=self.server,
+                owner="",
+                timeout_s=limits.CALL_TIMEOUT_S,
+                settled=lambda _call, _answer: None,
+                relayed=lambda _call, _message: None,
+            )
+        )
 
     async def ask(
         self, method: str, fields: dict[str, msgspec.Raw], *, within_s: float
@@ -200,8 +229,8 @@ class Upstream:
 
     # --- handshake and lists -----------------------------------------------------------------------------------
 
-    async def initialize(self, *, within_s: float) -> ServerHello:
-        """Does the handshake.
+    async def initialize(self, *, within_s: float, profile: ClientProfile = NEUTRAL) -> ServerHello:
+        """Does the handshake, in the name of a client with that profile.
 
         Source: MCP 2025-11-25, basic/lifecycle, "Initialization".
 
@@ -211,60 +240,15 @@ class Upstream:
             ProtocolFault: it answered an error, nonsense, or an unknown revision.
         """
         offered = handshake.initialize_params(
-            versions.LATEST, capabilities={}, client_info=CLIENT_INFO
+            versions.LATEST, capabilities=profile.capabilities, client_info=CLIENT_INFO
         )
         result = await self.ask("initialize", params.fields(offered), within_s=within_s)
         hello = handshake.parse_initialize_result(result)
         self.notify("notifications/initialized")
+        if profile.log_level and "logging" in hello.capabilities:
+            self.set_log_level(profile.log_level)
         self.hello = hello
         return hello
-
-    async def fetch_lists(self) -> ServerLists:
-        """Reads all lists that the server says it has, every page of them.
-
-        Raises:
-            Gone, TooSlow, ProtocolFault
-        """
-        hello = self.hello
-        if hello is None:
-            raise ProtocolFault(f"server {self.server} was asked for lists before its handshake")
-        lists = {
-            kind: await self._fetch_list(kind)
-            for kind in capabilities.listed_kinds(hello.capabilities)
-        }
-        return ServerLists(
-            tools=lists.get("tools", ()),
-            prompts=lists.get("prompts", ()),
-            resources=lists.get("resources", ()),
-            templates=lists.get("templates", ()),
-            capabilities=hello.capabilities,
-            instructions=hello.instructions,
-            server_info=hello.server_info,
-            version=hello.version,
-        )
-
-    async def _fetch_list(self, kind: Kind) -> tuple[Item, ...]:
-        """One list, following its cursors. A server without templates may refuse that method: an empty list."""
-        items: list[Item] = []
-        fields: dict[str, msgspec.Raw] = {}
-        seen: set[str] = set()
-        for _ in range(limits.MAX_LIST_PAGES):
-            try:
-                result = await self.ask(KINDS[kind].method, fields, within_s=limits.LIST_TIMEOUT_S)
-            except ProtocolFault:
-                if kind == "tools" or self.ended is not None:
-                    raise
-                log.debug("list_refused", server=self.server, kind=kind)
-                break
-            page = listing.parse_page(kind, result)
-            for reason in page.skipped:
-                log.warning("list_item_skipped", server=self.server, kind=kind, reason=reason)
-            items.extend(page.items)
-            if page.next_cursor is None or page.next_cursor in seen:
-                break
-            seen.add(page.next_cursor)
-            fields = {"cursor": codec.raw(page.next_cursor)}
-        return tuple(items)
 
     # --- what the server sends ---------------------------------------------------------------------------------
 
@@ -298,16 +282,36 @@ class Upstream:
         )
 
     def _answer(self, request: Request) -> None:
-        """Answers a request of the server. Sampling, elicitation and roots were not offered, so only ping is known."""
-        answer: Message
+        """Answers a ping of the server; anything else is asked of the client."""
         if request.method == "ping":
-            answer = Result(request.id, codec.raw({}))
+            self.send(Result(request.id, codec.raw({})))
+            return
+        if request.id in self._asked:
+            self.send(Failure(request.id, -32600, f"id {request.id!r} is in use"))
+            return
+        # A request of a server names no call; with a single one in flight there is no doubt whose it is.
+        call = next(iter(self._inflight)) if len(self._inflight) == 1 else None
+        asked = ServerRequest(
+            request.method,
+            request.params,
+            server=self.server,
+            call=call,
+            answered=partial(self._reply, request.id),
+        )
+        self._asked[request.id] = asked
+        for waiting in self._inflight:
+            waiting.wait_for_client()
+        self._listener.asked(asked)
+
+    def _reply(self, request_id: Id, answer: Answer) -> None:
+        """Gives the server its client's answer."""
+        self._asked.pop(request_id, None)
+        for waiting in self._inflight:
+            waiting.extend()
+        if isinstance(answer, Failure):
+            self.send(Failure(request_id, answer.code, answer.message, answer.data))
         else:
-            answer = Failure(request.id, -32601, f"this client does not serve {request.method}")
-        try:
-            self.pipe.send(answer)
-        except (Gone, Overloaded) as error:
-            log.debug("answer_dropped", server=self.server, reason=str(error))
+            self.send(Result(request_id, answer))
 
     def _note(self, notification: Notification) -> None:
         """Sends a notification to the call that it belongs to, else to the listener."""
@@ -319,8 +323,19 @@ class Upstream:
         elif method == "notifications/message" and len(self._inflight) == 1:
             # A log line names no call; with a single one in flight there is no doubt whose it is.
             next(iter(self._inflight)).relay(notification)
-        elif method != "notifications/cancelled":
+        elif method == "notifications/cancelled":
+            self._retract(notification)
+        else:
             self._listener.notified(notification)
+
+    def _retract(self, notification: Notification) -> None:
+        """The server no longer wants the answer to a request of its own."""
+        try:
+            request_id = params.request_id(params.fields(notification.params))
+        except InvalidParams:
+            return
+        if (request := self._asked.pop(request_id, None)) is not None:
+            request.retract()
 
     def _progress(self, notification: Notification) -> None:
         """Gives progress back its client's token; the call's deadline starts anew."""

@@ -19,6 +19,16 @@ MAX_OUTBOUND_BYTES: Final = 128 * MIB
 """Frames waiting for one client that does not read. Must hold two of the longest frames; past it the client is gone."""
 MAX_INFLIGHT_PER_SESSION: Final = 1024
 """Requests of one client that wait for an answer: far beyond any agent, still bounded."""
+MAX_SERVER_REQUESTS: Final = 64
+"""Requests of servers that wait for one client: a person answers few at a time."""
+MAX_REPAIRED_BYTES: Final = 16 * MIB
+"""Longest frame that is searched for half surrogate pairs, which takes 30 ms a MiB: nobody else is served meanwhile."""
+MAX_REPAIRS: Final = 200_000
+"""Surrogates in such a frame: each costs half a microsecond."""
+MAX_UPSTREAM_BATCH_MESSAGES: Final = 1000
+"""Messages of a server in one batch (revision 2025-03-26); an answer to all calls that a container may have has 64."""
+MAX_NARROW_BYTES: Final = 64 * 1024
+"""Up to this length it does not matter into how many pieces a message falls when it is taken apart."""
 MAX_BATCH_MESSAGES: Final = MAX_INFLIGHT_PER_SESSION
 """Messages in one batch of 2025-03-26: as many requests as may wait for an answer."""
 MAX_BATCH_BYTES: Final = 4 * MIB
@@ -31,6 +41,14 @@ LIST_PAGE_ITEMS: Final = 1000
 """Items on one page of our own lists. Most clients never follow a cursor, so a page holds what people really have."""
 MAX_LIST_PAGES: Final = 1000
 """Pages that are followed on an upstream's list: an upstream whose cursor never ends must not hold us."""
+MAX_LIST_ITEMS: Final = 10_000
+"""Items of one list of one server: ten times the longest known. The merged list of so many is built in 0.1 s."""
+MAX_LIST_BYTES: Final = 8 * MIB
+"""One list of one server, all its pages: four times that of all 328 servers of the public catalog."""
+MAX_HELLO_BYTES: Final = 2 * MIB
+"""Longest `initialize`, of a client or a server; instructions are cut later, where clients see them."""
+MAX_LIST_COMPLAINTS: Final = 5
+"""Items of one list whose fault is logged, each by itself; the others are counted."""
 MAX_INSTRUCTIONS_CHARS: Final = 32 * 1024
 """Instructions of all servers together, as clients see them: they go into a model's context, which is dear."""
 MAX_TEMPLATE_URI_CHARS: Final = 8 * 1024
@@ -88,6 +106,13 @@ LIST_TIMEOUT_S: Final = 30.0
 """Until a server has answered one page of one of its lists."""
 UNCACHED_LIST_WAIT_S: Final = 5.0
 """How long a client's list waits for servers never listed before; what comes later follows by list_changed."""
+LISTS_TIMEOUT_S: Final = 120.0
+"""Until all pages of all lists of a server are read: page by page it could keep us waiting for hours."""
+RELIST_PAUSE_S: Final = 0.5
+"""After a server's lists were read because it said that they changed, they are not read again for this long; doubles
+while it goes on saying so, for each reading costs every client something."""
+RELIST_PAUSE_CAP_S: Final = 60.0
+"""Longest such pause, and how long a server must be quiet for the pauses to be short again."""
 LIST_RETRY_S: Final = 30.0
 """After a server's lists could not be read, clients' lists do without it for this long before it is tried again."""
 LIST_COALESCE_S: Final = 0.05
@@ -106,8 +131,6 @@ EXIT_S: Final = 15.0
 """The longest that stopping all servers may take once nothing is in flight any more."""
 ENGINE_PROBE_S: Final = 5.0
 """How long `--starter` waits to learn whether an engine is there."""
-REAP_INTERVAL_S: Final = 60.0
-"""How often containers of killed gateways are looked for."""
 LAST_WRITES_S: Final = 0.2
 """Between the last answer of a drain and the cut of all connections."""
 STDIO_EXIT_S: Final = 1.2
@@ -165,8 +188,21 @@ MAX_SESSIONS: Final = 4096
 """Client sessions at a time over the network transports."""
 SESSION_IDLE_S: Final = 1800.0
 """A network session with no request and no open stream for this long has been left by its client."""
+SESSION_SPARED_S: Final = 10.0
+"""Where there are too many sessions, one that showed life within this time is not closed for another."""
 SESSION_SWEEP_S: Final = 30.0
 """How often left sessions are looked for."""
+
+MAX_STATELESS_CALLS: Final = 4096
+"""Calls of modern clients at a time, those included that wait for their client's answers."""
+MAX_LISTENERS: Final = 1024
+"""Subscriptions of modern clients at a time; each is an open stream."""
+PARKED_S: Final = 300.0
+"""How long a call waits for its client to come back with answers: a person fills in a form meanwhile."""
+PARKED_SWEEP_S: Final = 15.0
+"""How often calls are looked for whose client did not come back."""
+STATE_KEY_BYTES: Final = 32
+"""Key of the states that modern clients carry; made anew at each start, for what they name does not survive it."""
 
 # --- containers -------------------------------------------------------------------------------------------------
 

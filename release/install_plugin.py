@@ -10,9 +10,9 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from gateway.cli.plugin import METADATA_WORD
-
 NAME: Final = "docker-mcp"
+METADATA_WORD: Final = "docker-cli-plugin-metadata"
+"""As in `gateway.cli.plugin`, which cannot be imported here: the venv that builds lacks what the gateway needs."""
 _OUR_START: Final = "_mcpgw/start.py"
 """A file that only our zipapps hold."""
 

@@ -9,6 +9,7 @@ Source: MCP 2025-11-25, transports, "Security Warning"; WHATWG Fetch, "Origin he
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ from gateway.errors import Forbidden
 
 _ANY: Final = "*"
 _LOCAL_NAME: Final = "localhost"
+_AFTER_LITERAL: Final = re.compile(r"(?::[0-9]*)?")
+"""What may follow the brackets of an IPv6 literal."""
 _OPAQUE: Final = "null"
 """The Origin of sandboxed frames and local files: anybody can be it."""
 _SHOWN_CHARS: Final = 100
@@ -105,6 +108,9 @@ def _hostname(host: str) -> str | None:
     except ValueError:
         return None
     if not name or parts.netloc != host or parts.username is not None:
+        return None
+    # `[::1].evil.com` would otherwise be taken for `[::1]`.
+    if host.startswith("[") and not _AFTER_LITERAL.fullmatch(host.partition("]")[2]):
         return None
     return name.rstrip(".")
 

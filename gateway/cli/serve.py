@@ -6,7 +6,9 @@ mean what the end of input means: nobody reads any more.
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -85,12 +87,23 @@ async def _serve_pipe(gateway: Gateway, signals: AsyncIterator[int], *, announce
         nursery.start_soon(_cancel_on_signal, signals, nursery.cancel_scope)
         spoke = await serve_stdio(gateway.sessions)
         nursery.cancel_scope.cancel()
+    _exit_in_time()
     if gateway.options.in_container and not spoke:
         raise OptionError(
             "stdin ended before any client spoke: start the container with `docker run -i`, or choose a "
             "network transport with --transport sse or --transport streaming"
         )
     return 0
+
+
+def _exit_in_time() -> None:
+    """Has the process end after `limits.STDIO_EXIT_S`, whatever hangs: an engine's call in a thread cannot be cancelled.
+
+    What it leaves then has lost its stdin, which ends servers that behave; the others are reaped at the next start.
+    """
+    timer = threading.Timer(limits.STDIO_EXIT_S, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
 
 
 async def _cancel_on_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:

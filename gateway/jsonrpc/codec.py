@@ -16,6 +16,7 @@ import msgspec
 
 from gateway.errors import GatewayError, Malformed
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
+from gateway.limits import MAX_REPAIRED_BYTES, MAX_REPAIRS
 
 PARSE_ERROR: Final = -32700
 """Not JSON (JSON-RPC 2.0 §5.1)."""
@@ -64,7 +65,9 @@ _NULL: Final = ord("n")
 _LINE_BREAKS_TO_SPACES: Final = bytes.maketrans(b"\r\n", b"  ")
 
 _SURROGATE: Final = re.compile(
-    rb"(?<!\\)((?:\\\\)*)"  # an even run of backslashes escapes itself, so the next one starts an escape
+    # An even run of backslashes escapes itself, so the next one starts an escape. Taken as a whole (`*+`): there may be
+    # millions of them, and each that could be given back would be remembered.
+    rb"(?<!\\)((?:\\\\)*+)"
     rb"\\u(?:[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair
     rb"|([dD][89a-fA-F][0-9a-fA-F]{2}))"  # or one without partner
 )
@@ -131,9 +134,11 @@ def failure(error: GatewayError, request_id: Id | None = None) -> Failure:
 def repair_surrogates(frame: bytes) -> bytes:
     r"""The frame with each surrogate escape that has no partner replaced by `\ufffd`.
 
-    JavaScript servers cut strings in the middle of an emoji; strict JSON readers, ours too, refuse such a frame.
+    JavaScript servers cut strings in the middle of an emoji; strict JSON readers, ours too, refuse such a frame. Frames
+    that would take too long are left as they are, and refused.
     """
-    if b"\\ud" not in frame and b"\\uD" not in frame:
+    found = frame.count(b"\\ud") + frame.count(b"\\uD")
+    if not 0 < found <= MAX_REPAIRS or len(frame) > MAX_REPAIRED_BYTES:
         return frame
     return _SURROGATE.sub(_replace_lone, frame)
 

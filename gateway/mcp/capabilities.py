@@ -15,6 +15,7 @@ from gateway.mcp.listing import KINDS, Kind
 from gateway.mcp.params import Fields, pack
 
 _EMPTY: Final = msgspec.Raw(b"{}")
+_TRUE: Final = msgspec.Raw(b"true")
 _LIST_CHANGED: Final = msgspec.Raw(b'{"listChanged":true}')
 _SUBSCRIBE: Final = msgspec.Raw(b'{"listChanged":true,"subscribe":true}')
 
@@ -38,15 +39,18 @@ def offered(upstreams: Iterable[Mapping[str, msgspec.Raw]]) -> dict[str, msgspec
     """The capabilities shown to a client, given those of the servers known so far.
 
     Lists are always offered, changing: servers come and go while a client is connected, capabilities cannot. Logging
-    is answered by the gateway itself. Completions are offered where a server has them, for clients act on that.
+    is answered by the gateway itself. Completions and subscriptions are offered where a server has them, for clients
+    act on that.
     """
+    known = tuple(upstreams)
+    subscribable = any(_subscribes(capabilities) for capabilities in known)
     offer = {
         "logging": _EMPTY,
         "prompts": _LIST_CHANGED,
-        "resources": _LIST_CHANGED,
+        "resources": _SUBSCRIBE if subscribable else _LIST_CHANGED,
         "tools": _LIST_CHANGED,
     }
-    if any("completions" in capabilities for capabilities in upstreams):
+    if any("completions" in capabilities for capabilities in known):
         offer["completions"] = _EMPTY
     return offer
 
@@ -87,6 +91,14 @@ def client_to_legacy(capabilities: Mapping[str, msgspec.Raw], version: str) -> F
         else:
             kept["elicitation"] = _EMPTY
     return kept
+
+
+def _subscribes(capabilities: Mapping[str, msgspec.Raw]) -> bool:
+    """Whether a server tells of changes of single resources."""
+    try:
+        return _decode_fields(capabilities.get("resources", _EMPTY)).get("subscribe") == _TRUE
+    except (msgspec.DecodeError, RecursionError):
+        return False
 
 
 def _modes(elicitation: msgspec.Raw) -> Fields:

@@ -11,9 +11,12 @@ from typing import Final
 import msgspec
 
 from gateway.errors import InvalidParams, ProtocolFault
+from gateway.limits import MAX_HELLO_BYTES, MAX_INSTRUCTIONS_CHARS
 from gateway.mcp import versions
 
 _NOTHING: Final = msgspec.Raw(b"{}")
+_NAME_CHARS: Final = 100
+"""Of a client's name: it stands in the log line of each of its calls."""
 _SHOWN_CHARS: Final = 40
 """Of a revision's name in an error: it may be anything, and any length."""
 
@@ -27,9 +30,9 @@ class ClientHello(msgspec.Struct, frozen=True):
 
     @property
     def client_name(self) -> str:
-        """The client's name for logs; "" where it has none."""
+        """The beginning of the client's name, for logs; "" where it has none."""
         try:
-            return _decode_named(self.client_info).name
+            return _decode_named(self.client_info).name[:_NAME_CHARS]
         except msgspec.DecodeError:
             return ""
 
@@ -72,6 +75,8 @@ def parse_initialize(params: msgspec.Raw | None) -> ClientHello:
     Raises:
         InvalidParams: no object, no protocol version, or a field of another type.
     """
+    if params is not None and len(memoryview(params)) > MAX_HELLO_BYTES:
+        raise InvalidParams(f"The params of initialize are longer than {MAX_HELLO_BYTES} bytes.")
     try:
         read = _decode_params(_NOTHING if params is None else params)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -112,6 +117,10 @@ def parse_initialize_result(result: msgspec.Raw) -> ServerHello:
     Raises:
         ProtocolFault: no object, ill-typed fields, or a revision that is not spoken here.
     """
+    if len(memoryview(result)) > MAX_HELLO_BYTES:
+        raise ProtocolFault(
+            f"The server answered initialize with more than {MAX_HELLO_BYTES} bytes."
+        )
     try:
         read = _decode_result(result)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -125,7 +134,9 @@ def parse_initialize_result(result: msgspec.Raw) -> ServerHello:
         read.protocol_version,
         read.capabilities,
         _pack(read.server_info or {}),
-        read.instructions or "",
+        (read.instructions or "")[
+            : MAX_INSTRUCTIONS_CHARS + 1
+        ],  # more than that, and it is cut later
     )
 
 

@@ -9,12 +9,13 @@ Source: MCP 2025-11-25, server features, "Tools", "Prompts", "Resources"; utilit
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
 
 from gateway.errors import ProtocolFault
+from gateway.limits import MAX_LIST_BYTES, MAX_LIST_ITEMS
 from gateway.mcp.params import Fields, pack
 
 Kind = Literal["tools", "prompts", "resources", "templates"]
@@ -36,6 +37,10 @@ KINDS: Final[dict[Kind, KindRow]] = {
     "templates": KindRow("resources/templates/list", "resourceTemplates", "uriTemplate"),
 }
 """All lists."""
+
+
+LIST_METHODS: Final[Mapping[str, Kind]] = {row.method: kind for kind, row in KINDS.items()}
+"""The kind of list that each list method answers."""
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -104,10 +109,16 @@ class _Unusable(Exception):
 def parse_page(kind: Kind, result: msgspec.Raw) -> Page:
     """Reads one page of a server's list; an item that cannot be used costs only itself.
 
+    Of more than `limits.MAX_LIST_ITEMS` items the others are left out.
+
     Raises:
-        ProtocolFault: the result holds no such list.
+        ProtocolFault: the result holds no such list, or is too long to be taken apart.
     """
     row = KINDS[kind]
+    if len(memoryview(result)) > MAX_LIST_BYTES:
+        raise ProtocolFault(
+            f"The server answered {row.method} with more than {MAX_LIST_BYTES} bytes."
+        )
     try:
         members = _decode_fields(result)
         raw_items = _decode_items(members[row.result])
@@ -117,11 +128,13 @@ def parse_page(kind: Kind, result: msgspec.Raw) -> Page:
         ) from error
     items: list[Item] = []
     skipped: list[str] = []
-    for position, raw in enumerate(raw_items):
+    for position, raw in enumerate(raw_items[:MAX_LIST_ITEMS]):
         try:
             items.append(_read_item(kind, raw))
         except _Unusable as reason:
             skipped.append(f"{row.result}[{position}]: {reason}")
+    if len(raw_items) > MAX_LIST_ITEMS:
+        skipped.append(f"{row.result}: more than {MAX_LIST_ITEMS} items")
     return Page(tuple(items), _next_cursor(members), tuple(skipped))
 
 

@@ -3,6 +3,10 @@
 Names are given in rounds, best first, and independently of the order in which servers arrive: a name is given only to
 the one who alone asks for it in its round, so that a collision moves *all* of its parties to the next. Bare names are
 reserved for their owners: no prefixed or sanitised name ever takes one.
+
+Servers choose the names of their tools, operators those of servers. So no server may get a name that stands, or has
+stood, for another one's tool: what begins with the prefix of another server is never shown bare, and two servers whose
+names become one when they are sanitised have collided.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -69,7 +73,7 @@ def expose(offers: Sequence[Offer], mode: NameMode) -> Exposure:
     """Gives every name of every server an exposed name; in `bare` mode only the first server of a name gets one."""
     claims, notes = _claims(offers, mode)
     if mode == "bare":
-        claims, dropped = _first_of_each(claims)
+        claims, dropped = _first_of_each(claims, sanitise)
         notes += dropped
     given = _give(claims)
     names = {given[claim]: (claim.server, claim.name) for claim in claims}
@@ -80,7 +84,7 @@ def first_wins(offers: Sequence[Offer]) -> Exposure:
     """Exposes URIs, which are never rewritten: where several servers have the same one, the first is asked."""
     bare = [Offer(offer.server, offer.names) for offer in offers]
     claims, notes = _claims(bare, "bare")
-    claims, dropped = _first_of_each(claims)
+    claims, dropped = _first_of_each(claims, str)
     names = {claim.name: (claim.server, claim.name) for claim in claims}
     return Exposure(names, (*notes, *dropped))
 
@@ -88,9 +92,11 @@ def first_wins(offers: Sequence[Offer]) -> Exposure:
 def _claims(offers: Sequence[Offer], mode: NameMode) -> tuple[list[_Claim], list[str]]:
     claims: dict[_Claim, None] = {}
     notes: list[str] = []
+    owners = _owners_of_prefixes(offers, mode)
     for offer in offers:
-        bare = mode != "prefix" and not offer.prefix
         for name in offer.names:
+            bare = mode != "prefix" and not offer.prefix
+            bare = bare and not _is_anothers(name, offer.server, owners)
             claim = _Claim(offer.server, name, offer.prefix, bare)
             if claim in claims:
                 notes.append(f"Server {offer.server} lists {name!r} twice; the first is shown.")
@@ -98,29 +104,52 @@ def _claims(offers: Sequence[Offer], mode: NameMode) -> tuple[list[_Claim], list
     return list(claims), notes
 
 
-def _first_of_each(claims: Iterable[_Claim]) -> tuple[list[_Claim], list[str]]:
-    """Of claims to the same name under the same prefix, the first; and a note on each of the others."""
+def _owners_of_prefixes(offers: Sequence[Offer], mode: NameMode) -> dict[str, set[str]]:
+    """The servers behind each prefix that names may have, as it looks when sanitised."""
+    owners: dict[str, set[str]] = {}
+    for offer in offers:
+        for prefix in (offer.prefix, offer.server):
+            owners.setdefault(_UNSAFE.sub("_", prefix), set()).add(offer.server)
+    used = {_UNSAFE.sub("_", offer.prefix) for offer in offers} if mode == "bare" else owners.keys()
+    return {prefix: servers for prefix, servers in owners.items() if prefix and prefix in used}
+
+
+def _is_anothers(name: str, server: str, owners: Mapping[str, Collection[str]]) -> bool:
+    """Whether the name looks like that of a tool of another server."""
+    parts = _UNSAFE.sub("_", name).split(SEPARATOR)
+    heads = (SEPARATOR.join(parts[:end]) for end in range(1, len(parts)))
+    return any(head in owners and server not in owners[head] for head in heads)
+
+
+def _first_of_each(
+    claims: Iterable[_Claim], form: Callable[[str], str]
+) -> tuple[list[_Claim], list[str]]:
+    """Of claims of several servers to one name (in that form) under one prefix, those of the first; notes on the others."""
     first: dict[tuple[str, str], _Claim] = {}
+    kept: list[_Claim] = []
     notes: list[str] = []
     for claim in claims:
-        winner = first.setdefault((claim.prefix, claim.name), claim)
-        if winner is not claim:
+        winner = first.setdefault((claim.prefix, form(claim.name)), claim)
+        if winner.server == claim.server:
+            kept.append(claim)
+        else:
             notes.append(
                 f"{claim.name!r} of server {claim.server} is hidden by that of {winner.server}."
             )
-    return list(first.values()), notes
+    return kept, notes
 
 
 def _give(claims: Sequence[_Claim]) -> dict[_Claim, str]:
     """An exposed name for each claim, all of them different."""
     reserved = {claim.name for claim in claims if claim.bare}
+    contested = _contested(claims)
     given: dict[_Claim, str] = {}
     taken: set[str] = set()
     for wish in _ROUNDS:
         waiting = [claim for claim in claims if claim not in given]
         wishes = [(claim, name) for claim in waiting if (name := wish(claim)) is not None]
         asked = Counter(name for _, name in wishes)
-        off_limits = taken if wish is _bare else taken | reserved
+        off_limits = taken | (contested if wish is _bare else reserved)
         won = {c: name for c, name in wishes if asked[name] == 1 and name not in off_limits}
         given |= won
         taken |= set(won.values())
@@ -128,6 +157,18 @@ def _give(claims: Sequence[_Claim]) -> dict[_Claim, str]:
         given[claim] = _unlike(taken | reserved, claim)
         taken.add(given[claim])
     return given
+
+
+def _contested(claims: Iterable[_Claim]) -> set[str]:
+    """The names that several servers would be shown by, as they are or sanitised."""
+    servers: dict[str, str] = {}
+    contested: set[str] = set()
+    for claim in claims:
+        if claim.bare:
+            name = sanitise(claim.name)
+            if servers.setdefault(name, claim.server) != claim.server:
+                contested.add(name)
+    return contested
 
 
 def _bare(claim: _Claim) -> str | None:

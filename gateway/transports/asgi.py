@@ -18,6 +18,7 @@ from gateway.ports import Health, Principal, Sessions
 from gateway.telemetry.log import get_logger
 from gateway.transports.cors import preflight_headers, sharing_headers
 from gateway.transports.http import (
+    CLOSE,
     EVENTS,
     App,
     ClientLeft,
@@ -137,6 +138,13 @@ class _Front:
 
     def _check_network(self, call: HttpCall | WebSocketCall) -> None:
         """Raises `Forbidden` for a wrong Host or Origin; arranges for an allowed page to read whatever is answered."""
+        if call.header(b"content-length") is not None and call.header(b"transfer-encoding"):
+            # RFC 9112 §6.3: an attempt to smuggle a second request past a proxy that believes the other of the two.
+            raise Refused(
+                "a body has either a Content-Length or a Transfer-Encoding",
+                status=400,
+                headers=CLOSE,
+            )
         origin = call.text(b"origin")
         if origin is not None and self._rules.shares_with(origin):
             call.extra_headers = sharing_headers(origin)

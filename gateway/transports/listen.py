@@ -92,7 +92,6 @@ class _Http:
         # lazy: hypercorn takes half a second to import, and stdio never needs it
         from h11 import LocalProtocolError  # noqa: PLC0415 -- as above
         from hypercorn.app_wrappers import ASGIWrapper  # noqa: PLC0415 -- as above
-        from hypercorn.trio.tcp_server import TCPServer  # noqa: PLC0415 -- as above
         from hypercorn.trio.worker_context import WorkerContext  # noqa: PLC0415 -- as above
         from hypercorn.typing import ConnectionState  # noqa: PLC0415 -- as above
 
@@ -103,7 +102,7 @@ class _Http:
         self._clients_fault = LocalProtocolError
         self._context = WorkerContext(max_requests=None)
         self._connection: Callable[[_Stream], Awaitable[None]] = partial(
-            TCPServer,
+            _connection_class(),
             ASGIWrapper(app),  # type: ignore[arg-type]  # hypercorn types events as TypedDicts
             _config(),
             self._context,
@@ -122,6 +121,36 @@ class _Http:
     async def finish(self) -> None:
         """Closes idle connections now, the others after the answer under way."""
         await self._context.terminated.set()
+
+
+def _connection_class() -> Callable[..., Awaitable[None]]:
+    """Hypercorn's connection, with two of its habits mended."""
+    from hypercorn.events import Event, Updated  # noqa: PLC0415 -- lazy: see _Http
+    from hypercorn.trio.tcp_server import TCPServer  # noqa: PLC0415 -- lazy: see _Http
+
+    class Connection(TCPServer):
+        """Speaks HTTP/1.1 only, and ends when its client has."""
+
+        _client_ended = False
+
+        async def _read_data(self) -> None:
+            # Without TLS anybody could ask for HTTP/2 (`Upgrade: h2c`): past proxies that only know HTTP/1.1, and with
+            # none of our bounds.
+            self.protocol.protocol._check_protocol = _stay  # type: ignore[method-assign,union-attr]  # noqa: SLF001 -- hypercorn has no switch for it
+            await super()._read_data()
+            # Hypercorn would wait for the keep-alive time before it lets go of a connection that the client closed.
+            self._client_ended = True
+            await self.idle_task.stop()
+
+        async def protocol_send(self, event: Event) -> None:
+            if not (self._client_ended and isinstance(event, Updated)):
+                await super().protocol_send(event)
+
+    return Connection
+
+
+async def _stay(_request: object) -> None:
+    """Changes to no other protocol."""
 
 
 def _config() -> Config:

@@ -70,6 +70,8 @@ class Sse:
                 "the address in its endpoint event",
                 status=400,
             )
+        # First the body, which may take its time: nothing may come between finding the session and using it.
+        body = await read_body(call)
         session = self._sessions.find(session_id, principal)
         answers = self._answers.get(session_id)
         if session is None or answers is None:
@@ -77,7 +79,7 @@ class Sse:
                 f"there is no stream of that {SESSION_PARAMETER} (any more): open one with GET",
                 status=404,
             )
-        incoming.hand_over(incoming.read(await read_body(call), session), session, answers)
+        incoming.hand_over(incoming.read(body, session), session, answers)
         await call.respond(_ACCEPTED)
 
 

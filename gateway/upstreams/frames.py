@@ -6,15 +6,27 @@ the connection.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
+from gateway import limits
 from gateway.errors import Malformed
 from gateway.jsonrpc.codec import decode, repair_surrogates
 from gateway.jsonrpc.messages import Message
 from gateway.telemetry.log import get_logger
 
 _log = get_logger("upstream")
+
+
+class _Element(msgspec.Struct, gc=False):
+    """What every message has."""
+
+    jsonrpc: Literal["2.0"]
+
+
 _batch = msgspec.json.Decoder(list[msgspec.Raw])
+_strict_batch = msgspec.json.Decoder(list[_Element])
 _SHOWN_BYTES = 200
 
 
@@ -28,11 +40,10 @@ class Frames:
 
     def unpack(self, frame: bytes) -> list[Message]:
         """The messages in a frame: one, those of a batch (revision 2025-03-26), or none where it is rubbish."""
-        frame = repair_surrogates(frame)
         if frame.lstrip()[:1] == b"[":
-            return self._unpack_batch(frame)
+            return self._unpack_batch(repair_surrogates(frame))
         try:
-            return [decode(frame)]
+            return [self._decode(frame)]
         except Malformed as error:
             self.report(frame, error)
             return []
@@ -46,11 +57,25 @@ class Frames:
             "upstream_line", server=self._server, line=frame[:_SHOWN_BYTES].decode(errors="replace")
         )
 
+    def _decode(self, frame: bytes) -> Message:
+        """The message in a frame. Only one that is refused is searched for what can be mended: that takes long."""
+        try:
+            return decode(frame)
+        except Malformed:
+            repaired = repair_surrogates(frame)
+            if repaired is frame:
+                raise
+            return decode(repaired)
+
     def _unpack_batch(self, frame: bytes) -> list[Message]:
         try:
-            elements = _batch.decode(frame)
+            elements = _elements(frame)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self.report(frame, Malformed(f"not JSON: {error}", code=-32700))
+            return []
+        if len(elements) > limits.MAX_UPSTREAM_BATCH_MESSAGES:
+            reason = f"a batch of more than {limits.MAX_UPSTREAM_BATCH_MESSAGES} messages"
+            self.report(frame, Malformed(reason))
             return []
         messages: list[Message] = []
         for element in elements:
@@ -59,3 +84,14 @@ class Frames:
             except Malformed as error:
                 self.report(bytes(element), error)
         return messages
+
+
+def _elements(frame: bytes) -> list[msgspec.Raw]:
+    """The elements of a batch. A long one is looked at first: what is not made of messages would fall into millions.
+
+    Raises:
+        DecodeError, UnicodeDecodeError, RecursionError: it is no JSON, or a long batch holds something else.
+    """
+    if len(frame) > limits.MAX_NARROW_BYTES:
+        _strict_batch.decode(frame)
+    return _batch.decode(frame)

@@ -17,10 +17,14 @@ import pytest
 from gateway.runtimes.container_config import HOME_LABEL
 from gateway.runtimes.engine_endpoint import Endpoint
 from tests.e2e import docker_cli
-from tests.e2e.gateways import PYZ, SOURCE, TOP, Place
+from tests.e2e.gateways import await_true
+from tests.e2e.places import PYZ, SOURCE, TOP, Place
 from tests.images.real import SERVERS
 
 Containers = Callable[[Place], list[str]]
+
+_LISTED_S = 60.0
+"""Until two published servers have been started and listed, on a machine with better things to do."""
 
 
 @pytest.fixture(scope="session")
@@ -103,12 +107,15 @@ def listed_place(
     tmp_path_factory: pytest.TempPathFactory, unpacked: Path, real_image: str
 ) -> Place:
     """A home whose servers `time` and `everything` have been listed."""
+    names = ("time", "everything")
     place = Place(tmp_path_factory.mktemp("listed"), unpacked)
-    place.write(
-        {name: real_entry(real_image, SERVERS[name], {}) for name in ("time", "everything")}
-    )
-    listed = place.run("tools", "ls")
-    assert "get_current_time" in listed.stdout, listed.stderr
+    place.write({name: real_entry(real_image, SERVERS[name], {}) for name in names})
+    with place.stdio() as client:
+        client.initialize()
+        client.request("tools/list")
+        # On a busy machine the list does not wait for both of them; the cache tells when they are through.
+        kept = place.home.cache / "lists"
+        await_true(lambda: len(list(kept.glob("*.json"))) == len(names), "both listed", _LISTED_S)
     return place
 
 

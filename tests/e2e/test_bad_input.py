@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.gateways import Place, call_over, hello, message_in, request
+from tests.e2e.gateways import call_over, hello, message_in, request
+from tests.e2e.places import Place
 
 pytestmark = pytest.mark.slow
 
@@ -70,13 +71,13 @@ def test_bad_lines_on_stdio(place: Place, echo: Entry) -> None:
         codes = {}
         for name, (line, _) in LINES.items():
             client.send_bytes(line + b"\n")
-            codes[name] = client.receive()["error"]["code"]
+            codes[name] = client.answers(1)[0]["error"]["code"]
         assert codes == {name: code for name, (_, code) in LINES.items()}
         for ignored in (b"\n", b"   \r\n", b"\t\n"):
             client.send_bytes(ignored)
         assert client.request("ping")["result"] == {}
         assert client.call("echo", text="still here") == "still here"
-        assert not client.has_more()
+        assert client.owes_nothing()
 
 
 def test_a_line_without_end_does_not_fill_the_memory(place: Place, echo: Entry) -> None:
@@ -89,7 +90,7 @@ def test_a_line_without_end_does_not_fill_the_memory(place: Place, echo: Entry) 
         for _ in range(1024):
             client.send_bytes(chunk)
         client.send_bytes(b'"}}\n')
-        assert client.receive()["error"]["code"] in {PARSE, INVALID}
+        assert client.answers(1)[0]["error"]["code"] in {PARSE, INVALID}
         assert client.request("ping")["result"] == {}
         assert peak_memory_bytes(client.process.pid) < 512 * 2**20
 

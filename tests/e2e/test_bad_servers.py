@@ -13,7 +13,8 @@ import docker
 import pytest
 
 from tests.e2e.conftest import Containers
-from tests.e2e.gateways import Pipe, Place, call_over
+from tests.e2e.gateways import Pipe, call_over
+from tests.e2e.places import Place
 
 pytestmark = pytest.mark.slow
 
@@ -69,10 +70,19 @@ def test_the_last_words_of_a_server_are_shown(place: Place, echo: Entry) -> None
     assert "Traceback" not in failed.stderr
 
 
+def test_a_list_does_not_wait_for_the_slowest(place: Place, echo: Entry) -> None:
+    """With a server that may take 30 s to start, it is answered after 5, with all others' tools."""
+    with beside(place, echo("--mute"), echo("--tools=good")) as client:
+        began = time.monotonic()
+        tools = client.request("tools/list")["result"]["tools"]
+        assert 4.5 < time.monotonic() - began < 6.5
+        assert "good_echo" in {tool["name"] for tool in tools}
+
+
 def test_logs_on_stdout_are_passed_over(place: Place, echo: Entry) -> None:
-    """A line that is no message costs nothing but a line in the log."""
+    """A line that is no message costs nothing but a line in the log; our own logs never go to our stdout."""
     place.write({"chatty": echo("--banner")})
-    with place.stdio() as client:
+    with place.stdio("--debug", "--verbose") as client:
         client.initialize()
         assert client.call("echo", text="a") == "a"
 
@@ -109,7 +119,7 @@ def test_a_death_takes_all_calls_of_its_container(place: Place, echo: Entry) -> 
             for _ in range(5)
         ]
         ids.append(client.ask("tools/call", {"name": "crash", "arguments": {"status": 1}}))
-        answers = [client.receive(10) for _ in ids]
+        answers = client.answers(len(ids), 10)
         assert sorted(answer["id"] for answer in answers) == ids
         assert all("status 1" in answer["error"]["message"] for answer in answers)
 
@@ -140,7 +150,7 @@ def test_a_cancelled_call_is_not_answered(place: Place, echo: Entry) -> None:
         params = {"requestId": given_up, "reason": "changed my mind"}
         client.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
         assert client.call("sleep", ms=600) == "slept"
-        assert not client.has_more()
+        assert client.owes_nothing()
 
 
 def test_a_missing_image_is_named(place: Place, echo: Entry) -> None:

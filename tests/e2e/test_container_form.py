@@ -17,7 +17,8 @@ import pytest
 from gateway.runtimes.engine_endpoint import Endpoint
 from tests.e2e.conftest import Containers
 from tests.e2e.docker_cli import docker, docker_words
-from tests.e2e.gateways import Place, await_true
+from tests.e2e.gateways import await_true
+from tests.e2e.places import Place
 from tests.e2e.published import PUBLISHED, Step, Target
 
 pytestmark = pytest.mark.slow

@@ -6,9 +6,14 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.e2e.places import Place
+from tests.e2e.published import PUBLISHED, Step, Target
 
 TOP = Path(__file__).parents[2]
 
@@ -38,6 +43,19 @@ def test_docker_lists_and_runs_it(plugged: dict[str, str]) -> None:
     )
     assert version.stdout.startswith("mcpgw ")
     assert version.stderr == ""
+
+
+def test_it_serves_clients(
+    plugged: dict[str, str], place: Place, echo: Callable[..., dict[str, Any]]
+) -> None:
+    """`docker mcp gateway run` is what entries of desktop clients say today."""
+    place.write({"one": echo()})
+    environ = {**plugged, "MCPGW_HOME": str(place.home.root)}
+    command = ("docker", "mcp", "gateway", "run")
+    target = Target(transport="stdio", command=command, environ=environ)
+    step: Step = ("tools/call", {"name": "echo", "arguments": {"text": "plugged in"}})
+    (outcome,) = PUBLISHED["python-1"].do(target, [step])
+    assert outcome["result"]["content"][0]["text"] == "plugged in"
 
 
 def test_it_ends_when_docker_is_told_to(plugged: dict[str, str]) -> None:

@@ -20,7 +20,8 @@ import pytest
 
 from gateway.runtimes.container_config import HOME_LABEL
 from tests.e2e.conftest import Containers
-from tests.e2e.gateways import Place, await_true, call_over, hello, request
+from tests.e2e.gateways import await_true, call_over, hello, request
+from tests.e2e.places import Place
 
 pytestmark = pytest.mark.slow
 

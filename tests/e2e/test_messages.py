@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.runtimes.engine_endpoint import Endpoint
-from tests.e2e.gateways import SOURCE, Place
+from tests.e2e.places import SOURCE, Place
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.e2e.conftest import Containers
-from tests.e2e.gateways import Place, await_true
+from tests.e2e.gateways import await_true
+from tests.e2e.places import Place
 from tests.e2e.published import PUBLISHED, TRANSPORTS, Outcome, Step, Target, Transport
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Containers
-from tests.e2e.gateways import ANSWER_S, Pipe, Place
+from tests.e2e.gateways import ANSWER_S, Pipe
+from tests.e2e.places import Place
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Containers
-from tests.e2e.gateways import Pipe, Place, await_true, call_over
+from tests.e2e.gateways import Pipe, await_true, call_over
+from tests.e2e.places import Place
 
 pytestmark = pytest.mark.slow
 

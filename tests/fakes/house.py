@@ -12,6 +12,7 @@ import trio
 
 from actors.call import Answer, Call, Deadlines
 from actors.container_pool import ContainerPool
+from actors.server_request import ServerRequest
 from gateway.catalog.model import (
     ContainerLaunch,
     EnabledServer,
@@ -21,7 +22,7 @@ from gateway.catalog.model import (
     ServerEntry,
 )
 from gateway.errors import GatewayError
-from gateway.jsonrpc.messages import Notification
+from gateway.jsonrpc.messages import Message, Notification
 from gateway.mcp.listing import ServerLists
 from tests.fakes.server import FakeServer, raw
 
@@ -90,6 +91,7 @@ class Notes:
         self.private: list[tuple[str, str, ServerLists | None]] = []
         self.notices: list[tuple[str, str, Notification]] = []
         self.words: dict[str, str] = {}
+        self.requests: list[tuple[str, ServerRequest]] = []
 
     def learned(self, server: str, lists: ServerLists) -> None:
         """Everybody's lists."""
@@ -107,6 +109,10 @@ class Notes:
         """A notification without a call."""
         self.notices.append((owner, server, notification))
 
+    def asked(self, owner: str, request: ServerRequest) -> None:
+        """A server's request."""
+        self.requests.append((owner, request))
+
     def last_words(self, server: str, stderr: str) -> None:
         """The end of a stderr."""
         self.words[server] = stderr
@@ -117,7 +123,7 @@ class Answers:
 
     def __init__(self) -> None:
         self.ended: dict[Call, Answer | None] = {}
-        self.relayed: list[Notification] = []
+        self.relayed: list[Message] = []
 
     def call(self, owner: str = "session:a", *, timeout_s: float = 60.0, **more: Any) -> Call:
         """A `tools/call` of `echo`."""
@@ -128,7 +134,7 @@ class Answers:
             owner=owner,
             timeout_s=timeout_s,
             settled=self._settled,
-            relayed=lambda _call, notification: self.relayed.append(notification),
+            relayed=lambda _call, message: self.relayed.append(message),
             **more,
         )
 

@@ -60,14 +60,54 @@ def test_the_order_of_servers_and_names_decides_nothing(
     assert expose(shuffled, mode).names == expose(offers, mode).names
 
 
-@given(offers_of_servers(), st.sampled_from(["auto", "bare"]))
-def test_a_bare_name_leads_to_nobody_but_a_server_that_has_it(
+def foreign(name: str, server: str, offers: list[Offer], mode: NameMode) -> bool:
+    """Whether the name begins with the prefix of other servers only."""
+    owners: dict[str, set[str]] = {}
+    used = {offer.prefix.replace(".", "_") for offer in offers}
+    for offer in offers:
+        for prefix in {offer.prefix.replace(".", "_"), offer.server.replace(".", "_")} - {""}:
+            if mode != "bare" or prefix in used:
+                owners.setdefault(prefix + "__", set()).add(offer.server)
+    shown = "".join(
+        char if (char.isascii() and char.isalnum()) or char in "-_" else "_" for char in name
+    )
+    return any(shown.startswith(head) and server not in who for head, who in owners.items())
+
+
+@given(offers_of_servers(), _modes)
+def test_no_name_looks_like_that_of_another_servers_tool(
     offers: list[Offer], mode: NameMode
 ) -> None:
+    """Servers choose their tools' names, operators those of servers: the latter decide."""
+    for exposed, (server, _) in expose(offers, mode).names.items():
+        assert not foreign(exposed, server, offers, mode)
+
+
+@given(offers_of_servers())
+def test_a_bare_name_leads_to_nobody_but_a_server_that_has_it(offers: list[Offer]) -> None:
     """No prefixed or sanitised name captures it."""
-    bare = {name for offer in offers if not offer.prefix for name in offer.names}
-    for exposed, (_, name) in expose(offers, mode).names.items():
+    bare = {
+        name
+        for offer in offers
+        if not offer.prefix
+        for name in offer.names
+        if not foreign(name, offer.server, offers, "auto")
+    }
+    for exposed, (_, name) in expose(offers, "auto").names.items():
         assert exposed not in bare or exposed == name
+
+
+@given(offers_of_servers(), _servers, st.lists(_names, max_size=6))
+def test_a_server_that_comes_later_takes_over_no_name(
+    offers: list[Offer], server: str, names: list[str]
+) -> None:
+    """What led to one server's tool leads there, or nowhere; operators' own prefixes are another matter."""
+    offers = [Offer(offer.server, offer.names) for offer in offers if offer.server != server]
+    before = expose(offers, "auto").names
+    after = expose([*offers, Offer(server, tuple(names))], "auto").names
+    head = server.replace(".", "_") + "__"
+    for exposed, (owner, _) in before.items():
+        assert after.get(exposed, (owner, ""))[0] == owner or exposed.startswith(head)
 
 
 @given(offers_of_servers())
@@ -77,8 +117,13 @@ def test_in_bare_mode_each_name_is_exposed_once_by_its_first_server(offers: list
     first: dict[tuple[str, str], str] = {}
     for offer in offers:
         for name in offer.names:
-            first.setdefault((offer.prefix, name), offer.server)
-    assert set(exposure.names.values()) == {(server, name) for (_, name), server in first.items()}
+            first.setdefault((offer.prefix, sanitise(name)), offer.server)
+    assert set(exposure.names.values()) == {
+        (offer.server, name)
+        for offer in offers
+        for name in offer.names
+        if first[offer.prefix, sanitise(name)] == offer.server
+    }
     listed = sum(len(offer.names) for offer in offers)
     assert len(exposure.names) + len(exposure.notes) == listed
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from actors.call import Answer, Call
 from gateway.errors import ImageMissing, StartFailed
 from gateway.jsonrpc.messages import Failure, Notification, Request, Result
+from gateway.mcp.profile import ClientProfile
 from tests.fakes.house import Answers, FakeBackend, Notes, enabled, make_pool
-from tests.fakes.server import FakeServer, tool
+from tests.fakes.server import FakeServer, raw, tool
 
 
 def held_server() -> FakeServer:
@@ -149,6 +153,27 @@ async def test_a_death_fails_the_calls_in_flight_at_once_and_the_next_works(
     pool.submit(fresh)
     await wait_all_tasks_blocked()
     assert answers.text(fresh) == "fake says hello"
+
+
+async def test_a_client_that_tries_again_at_once_gets_a_new_container(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The dead one is still being cleaned away when the next call comes: it takes none any more."""
+    backend, answers = FakeBackend(held_server), Answers()
+    pool = make_pool(nursery, backend)
+    retry = answers.call()
+
+    def try_again(_call: Call, _answer: Answer | None) -> None:
+        pool.submit(retry)
+
+    first = answers.call()
+    first._settled = try_again
+    pool.submit(first)
+    await wait_all_tasks_blocked()
+    backend.make = FakeServer
+    backend.opened[0].die("exit status 137")
+    await wait_all_tasks_blocked()
+    assert answers.text(retry) == "fake says hello"
 
 
 async def test_a_call_past_its_deadline_is_cancelled_upstream(
@@ -380,6 +405,23 @@ async def test_replace_drains_the_old_spec(
     assert backend.running == []
 
 
+async def test_lists_of_an_earlier_spec_are_nobodys(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """A container that only finishes its calls must not say what its successor offers."""
+    backend, answers, notes = FakeBackend(held_server), Answers(), Notes()
+    pool = make_pool(nursery, backend, enabled(isolation="shared"), notes=notes)
+    pool.submit(answers.call())
+    await wait_all_tasks_blocked()
+    old = backend.opened[0]
+    pool.replace(enabled(isolation="shared", spec_hash="spec-2"), FakeBackend().open)
+    old.tools.append(tool("old"))
+    old.notify("notifications/tools/list_changed")
+    await wait_all_tasks_blocked()
+    assert old.requests("tools/list")
+    assert notes.lists == {}
+
+
 async def test_a_cancelled_pool_leaves_nothing(autojump_clock: MockClock) -> None:
     """Containers are closed, calls in flight and in the queue are failed."""
     backend, answers = FakeBackend(held_server), Answers()
@@ -398,19 +440,120 @@ async def test_a_cancelled_pool_leaves_nothing(autojump_clock: MockClock) -> Non
 async def test_a_ping_of_the_server_is_answered(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
-    """Servers may check that we live; what was not offered is refused."""
+    """Servers may check that we live."""
     backend, answers = FakeBackend(), Answers()
     pool = make_pool(nursery, backend)
     pool.submit(answers.call())
     await wait_all_tasks_blocked()
     server = backend.opened[0]
     server.ask(Request("p", "ping"))
-    server.ask(Request("r", "roots/list"))
     await wait_all_tasks_blocked()
-    assert isinstance(server.seen[-2], Result)
-    refusal = server.seen[-1]
-    assert isinstance(refusal, Failure)
+    assert isinstance(server.seen[-1], Result)
+    assert server.seen[-1].id == "p"
+
+
+async def test_a_request_of_the_server_goes_to_the_owner(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """With its call, where a single one is in flight; the answer comes back under the server's id."""
+    backend, answers, notes = FakeBackend(held_server), Answers(), Notes()
+    pool = make_pool(nursery, backend, notes=notes)
+    call = answers.call(timeout_s=5.0)
+    pool.submit(call)
+    await wait_all_tasks_blocked()
+    server = backend.opened[0]
+    server.ask(Request("r", "elicitation/create", raw({"message": "?"})))
+    await trio.sleep(20)
+    assert call not in answers.ended, "a person is asked: no deadline"
+    owner, request = notes.requests[0]
+    assert (owner, request.call) == ("session:a", call)
+    request.answer(raw({"action": "accept"}))
+    request.answer(raw({"action": "decline"}))
+    await wait_all_tasks_blocked()
+    given = [one for one in server.seen if isinstance(one, Result)]
+    assert [(one.id, bytes(one.result)) for one in given] == [("r", b'{"action":"accept"}')]
+    await trio.sleep(6)
+    assert "within 5 s" in answers.text(call)
+
+
+async def test_a_spare_has_no_client_to_ask(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """What a server wants before it has an owner is refused at once."""
+    backend = FakeBackend()
+    make_pool(nursery, backend, enabled(warm=1))
+    await wait_all_tasks_blocked()
+    server = backend.opened[0]
+    server.ask(Request(1, "roots/list"))
+    await wait_all_tasks_blocked()
+    refusal = next(one for one in server.seen if isinstance(one, Failure))
     assert refusal.code == -32601
+
+
+async def test_a_server_that_dies_takes_its_requests_back(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """So does one that cancels: the client need not answer."""
+    backend, answers, notes = FakeBackend(held_server), Answers(), Notes()
+    pool = make_pool(nursery, backend, notes=notes)
+    pool.submit(answers.call())
+    await wait_all_tasks_blocked()
+    server = backend.opened[0]
+    server.ask(Request(1, "sampling/createMessage"))
+    server.ask(Request(2, "roots/list"))
+    server.notify("notifications/cancelled", {"requestId": 1})
+    await wait_all_tasks_blocked()
+    retracted: list[str] = []
+    first, second = (request for _, request in notes.requests)
+    assert first.is_answered
+    second.retracted = lambda: retracted.append("second")
+    server.die()
+    await wait_all_tasks_blocked()
+    assert retracted == ["second"]
+
+
+async def test_servers_are_told_of_their_client(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Its capabilities in `initialize`, its log level after it; a spare for another client is not used."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend, enabled(warm=1))
+    await wait_all_tasks_blocked()
+    able = ClientProfile({"sampling": raw({})}, "warning")
+    pool.submit(answers.call(profile=able))
+    await wait_all_tasks_blocked()
+    told = [
+        json.loads(bytes(one.requests("initialize")[0].params or b"")) for one in backend.opened
+    ]
+    assert [one["capabilities"] for one in told[:2]] == [{}, {"sampling": {}}]
+    pool.set_log_level("session:a", "debug")
+    pool.inform("session:a", Notification("notifications/roots/list_changed"))
+    assert [one.method for one in backend.opened[1].seen if isinstance(one, Notification)] == [
+        "notifications/initialized",
+        "notifications/roots/list_changed",
+    ]
+    assert len(backend.opened[1].requests("logging/setLevel")) == 1
+
+
+async def test_subscriptions_keep_a_container(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """A server that was asked to tell of changes must stay to do it, until it is asked no more."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend)
+
+    def subscription(method: str) -> Call:
+        call = answers.call()
+        call.method = f"resources/{method}"
+        call.fields = {"uri": raw("x://1")}
+        return call
+
+    pool.submit(subscription("subscribe"))
+    await trio.sleep(1000)
+    assert len(backend.running) == 1
+    pool.submit(subscription("unsubscribe"))
+    await trio.sleep(100)
+    assert backend.running == []
 
 
 async def test_the_state_is_readable(nursery: trio.Nursery, autojump_clock: MockClock) -> None:

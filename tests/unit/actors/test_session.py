@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ from actors.last_words import LastWords
 from actors.listings import Listings
 from actors.session import Session
 from actors.sessions import SessionRegistry
+from gateway import limits
 from gateway.errors import Overloaded, StartFailed
 from gateway.home import Home
 from gateway.jsonrpc import codec
+from gateway.jsonrpc.messages import Failure, Message, Request, Result
 from gateway.options import NameMode
 from gateway.ports import ANYONE, LOCAL
 from tests.fakes.house import FakeBackend, enabled
-from tests.fakes.server import FakeServer, tool
+from tests.fakes.server import FakeServer, raw, tool
 
 
 class Stream:
@@ -85,13 +88,13 @@ class World:
         self.listings.apply(self.servers, self.pools)
         return pool
 
-    def client(self) -> Client:
-        """A connected, initialized client."""
+    def client(self, **capabilities: Any) -> Client:
+        """A connected, initialized client with these capabilities."""
         client = Client(self.registry.open(LOCAL, transport="test"))
         client.ask(
             "initialize",
             protocolVersion="2025-11-25",
-            capabilities={},
+            capabilities=capabilities,
             clientInfo={"name": "tester", "version": "1"},
         )
         client.tell("notifications/initialized")
@@ -121,6 +124,11 @@ class Client:
     def tell(self, method: str, /, **fields: Any) -> None:
         """Sends a notification."""
         frame = {"jsonrpc": "2.0", "method": method, "params": fields}
+        self.session.receive(codec.decode(json.dumps(frame).encode()), Stream())
+
+    def reply(self, request_id: Any, result: Any) -> None:
+        """Answers a request of a server."""
+        frame = {"jsonrpc": "2.0", "id": request_id, "result": result}
         self.session.receive(codec.decode(json.dumps(frame).encode()), Stream())
 
     @property
@@ -165,7 +173,7 @@ async def test_requests_before_initialize_are_refused(
 
 
 async def test_an_unknown_list_is_waited_for_and_cached(
-    world: Callable[..., Awaitable[World]],
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:
     """The first list starts the server once; the next client's is answered without it."""
     house = await world()
@@ -454,8 +462,280 @@ async def test_a_draining_gateway_takes_nothing_new(world: Callable[..., Awaitab
         house.registry.open(LOCAL, transport="test")
 
 
+def capable(name: str = "fake") -> FakeServer:
+    """A server with everything; its calls are the test's to answer."""
+    server = FakeServer(held=frozenset({"tools/call"}), name=name)
+    capabilities = {
+        "tools": {},
+        "prompts": {},
+        "resources": {"subscribe": True},
+        "completions": {},
+        "logging": {},
+    }
+    listed = {
+        "prompts/list": {"prompts": [{"name": "ask"}]},
+        "resources/list": {"resources": [{"uri": "x://1", "name": "one"}]},
+        "resources/templates/list": {
+            "resourceTemplates": [{"uriTemplate": "x://{id}", "name": "t"}]
+        },
+        "completion/complete": {"completion": {"values": ["yes"]}},
+        "resources/subscribe": {},
+        "resources/unsubscribe": {},
+        "logging/setLevel": {},
+        "initialize": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": capabilities,
+            "serverInfo": {"name": name, "version": "1"},
+        },
+    }
+    for method, body in listed.items():
+        server.scripts[method] = lambda request, body=body: Result(request.id, raw(body))
+    return server
+
+
+async def test_a_servers_request_reaches_the_client_on_the_stream_of_its_call(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """Under an id of ours; the client's answer goes back to the server."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend)
+    client = house.client(sampling={}, elicitation={})
+    stream = client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    server = backend.opened[-1]
+    server.ask(Request("s-1", "elicitation/create", raw({"message": "sure?"})))
+    await wait_all_tasks_blocked()
+    asked = stream.messages[-1]
+    assert asked["method"] == "elicitation/create"
+    assert asked["params"] == {"message": "sure?"}
+    client.reply(asked["id"], {"action": "accept"})
+    await wait_all_tasks_blocked()
+    given = server.seen[-1]
+    assert isinstance(given, Result)
+    assert (given.id, bytes(given.result)) == ("s-1", b'{"action": "accept"}')
+    assert json.loads(bytes(server.requests("initialize")[0].params or b""))["capabilities"] == {
+        "elicitation": {},
+        "sampling": {},
+    }
+
+
+async def test_what_a_client_did_not_declare_is_not_asked_of_it(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """The server gets the error that the specification names; the client hears nothing."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend)
+    client = house.client()
+    stream = client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    server = backend.opened[-1]
+    server.ask(Request(1, "sampling/createMessage", raw({})))
+    await wait_all_tasks_blocked()
+    assert stream.messages == []
+    refusal = server.seen[-1]
+    assert isinstance(refusal, Failure)
+    assert refusal.code == -32601
+
+
+async def test_a_retracted_request_is_cancelled_at_the_client(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """The client is told under the id that it knows."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend)
+    client = house.client(roots={})
+    stream = client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    server = backend.opened[-1]
+    server.ask(Request(7, "roots/list"))
+    server.notify("notifications/cancelled", {"requestId": 7})
+    await wait_all_tasks_blocked()
+    asked, cancelled = stream.messages
+    assert cancelled["params"]["requestId"] == asked["id"]
+
+
+async def test_a_client_that_leaves_answers_with_an_error(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """No server waits for a client that is gone."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend, isolation="call")
+    client = house.client(roots={})
+    client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    server = backend.opened[-1]
+    server.ask(Request(7, "roots/list"))
+    await wait_all_tasks_blocked()
+    client.session.close()
+    refusal = next(one for one in server.seen if isinstance(one, Failure))
+    assert refusal.id == 7
+
+
+async def test_completions_are_routed_by_their_reference(
+    world: Callable[..., Awaitable[World]],
+) -> None:
+    """Prompts by name, templates by URI; the name is the server's own again."""
+    house, backend = await world(names="prefix"), FakeBackend(capable)
+    house.serve("one", backend)
+    client = house.client()
+    client.ask("prompts/list")
+    await wait_all_tasks_blocked()
+    argument = {"name": "a", "value": "y"}
+    prompt = client.ask(
+        "completion/complete", ref={"type": "ref/prompt", "name": "one__ask"}, argument=argument
+    )
+    template = client.ask(
+        "completion/complete", ref={"type": "ref/resource", "uri": "x://{id}"}, argument=argument
+    )
+    unknown = client.ask("completion/complete", ref={"type": "ref/other"}, argument=argument)
+    await wait_all_tasks_blocked()
+    assert (
+        prompt.answer["result"] == template.answer["result"] == {"completion": {"values": ["yes"]}}
+    )
+    assert unknown.answer["error"]["code"] == -32602
+    sent = json.loads(bytes(backend.opened[-1].requests("completion/complete")[0].params or b""))
+    assert sent == {"ref": {"type": "ref/prompt", "name": "ask"}, "argument": argument}
+
+
+@pytest.mark.parametrize("isolation", ["session", "shared"])
+async def test_subscribers_are_told_of_changes(
+    world: Callable[..., Awaitable[World]], isolation: str
+) -> None:
+    """Whoever subscribed, and nobody else; until it unsubscribes."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend, isolation=isolation)
+    subscriber, other = house.client(), house.client()
+    subscriber.ask("resources/subscribe", uri="x://1")
+    await trio.sleep(1)
+    server = backend.opened[-1]
+    server.notify("notifications/resources/updated", {"uri": "x://1"})
+    await wait_all_tasks_blocked()
+    updates = [
+        one
+        for one in subscriber.standalone.messages
+        if one["method"] == "notifications/resources/updated"
+    ]
+    assert [one["params"]["uri"] for one in updates] == ["x://1"]
+    assert all(one["method"].endswith("list_changed") for one in other.standalone.messages)
+
+
+async def test_the_log_level_reaches_the_server(world: Callable[..., Awaitable[World]]) -> None:
+    """The one that runs, and those that start later."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend)
+    client = house.client()
+    client.ask("tools/call", name="echo")
+    await wait_all_tasks_blocked()
+    client.ask("logging/setLevel", level="error")
+    await wait_all_tasks_blocked()
+    assert len(backend.opened[-1].requests("logging/setLevel")) == 1
+
+
 async def test_repr_shows_no_whole_id(world: Callable[..., Awaitable[World]]) -> None:
     """The session id opens doors: logs get its beginning."""
     client = (await world()).client()
     assert client.session.id not in repr(client.session)
     assert "tester" in repr(client.session)
+
+
+async def test_an_ended_session_starts_nothing(world: Callable[..., Awaitable[World]]) -> None:
+    """A request that was under way when its session ended is refused; no container is started for nobody."""
+    house = await world()
+    backend = FakeBackend()
+    house.serve("one", backend)
+    client = house.client()
+    client.session.close()
+    assert "ended" in client.ask("tools/call", name="echo").answer["error"]["message"]
+    await wait_all_tasks_blocked()
+    assert backend.opened == []
+
+
+async def test_requests_that_wait_for_lists_are_bounded(
+    world: Callable[..., Awaitable[World]],
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each is a task, so that there must not be any number of them."""
+    monkeypatch.setattr(limits, "MAX_INFLIGHT_PER_SESSION", 3)
+    house = await world()
+    house.serve("one", FakeBackend(lambda: FakeServer(held=frozenset({"initialize"}))))
+    client = house.client()
+    waiting = [client.ask("tools/list") for _ in range(3)]
+    assert client.ask("tools/list").answer["error"]["code"] == -32000
+    assert client.ask("tools/call", name="x").answer["error"]["code"] == -32000
+    await trio.sleep(limits.UNCACHED_LIST_WAIT_S + 1)
+    assert [stream.answer["result"]["tools"] for stream in waiting] == [[], [], []]
+    assert "result" in client.ask("ping").answer
+
+
+async def test_a_slow_server_costs_its_wait_once(
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
+) -> None:
+    """After it was waited for, lists are answered without it while it takes its time."""
+    house = await world()
+    house.serve("slow", FakeBackend(lambda: FakeServer(held=frozenset({"initialize"}))))
+    house.serve("fast", FakeBackend(lambda: FakeServer(tool("quick"))))
+    client = house.client()
+    client.ask("tools/list")
+    await trio.sleep(limits.UNCACHED_LIST_WAIT_S + 1)
+    again = client.ask("tools/list").answer["result"]["tools"]
+    assert [item["name"] for item in again] == ["quick"]
+
+
+async def test_the_longest_left_session_gives_way(
+    world: Callable[..., Awaitable[World]],
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Clients that never end their sessions must not lock out the others; those in use stay."""
+    monkeypatch.setattr(limits, "MAX_SESSIONS", 2)
+    house = await world()
+    left = house.registry.open(ANYONE, transport="test")
+    listening = house.registry.open(ANYONE, transport="test")
+    listening.attach(Stream())
+    with pytest.raises(Overloaded):
+        house.registry.open(ANYONE, transport="test")
+    await trio.sleep(limits.SESSION_SPARED_S + 1)
+    house.registry.open(ANYONE, transport="test")
+    assert left.is_closed
+    assert not listening.is_closed
+
+
+async def test_a_server_that_keeps_announcing_changes_is_read_ever_more_seldom(
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
+) -> None:
+    """Each reading that shows something new costs every client: a storm of them is none."""
+    house = await world()
+    server = FakeServer(tool("first"))
+    serial = count()
+
+    def changing(request: Request) -> Message:
+        server.notify("notifications/tools/list_changed")
+        return Result(request.id, raw({"tools": [tool(f"t{next(serial)}")]}))
+
+    server.scripts["tools/list"] = changing
+    house.serve("one", FakeBackend(lambda: server), isolation="shared")
+    client = house.client()
+    client.ask("tools/list")
+    await trio.sleep(1)
+    client.ask("tools/call", name="t0")
+    await trio.sleep(50)
+    assert 2 < len(server.requests("tools/list")) < 12
+    assert len(client.standalone.messages) < 12
+
+
+async def test_an_announced_change_that_is_none_is_no_news(
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
+) -> None:
+    """Clients hear of changes that they can see."""
+    house = await world()
+    server = FakeServer(tool("same"))
+    house.serve("one", FakeBackend(lambda: server))
+    client = house.client()
+    client.ask("tools/list")
+    await trio.sleep(1)
+    client.ask("tools/call", name="same")
+    for _ in range(100):
+        server.notify("notifications/tools/list_changed")
+    await trio.sleep(20)
+    assert client.standalone.messages == []

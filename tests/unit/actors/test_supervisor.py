@@ -14,6 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.backends import Backends
 from actors.supervisor import Gateway
+from gateway import limits
 from gateway.configuration import load_snapshot
 from gateway.home import Home
 from gateway.options import GatewayOptions
@@ -144,10 +145,65 @@ async def test_a_removed_server_drains(
         assert (await call(client, "one__echo"))["error"]["code"] == -32602
 
 
+async def test_clients_hear_of_an_added_server(
+    open_house: Callable[..., Any], autojump_clock: MockClock
+) -> None:
+    """A client that waits for news gets them once, and nothing stays running for it."""
+    async with open_house() as house:
+        client = await house.client()
+        client.standalone.messages.clear()
+        house.write(CATALOG.format(tag="1") + "  three: {image: 'three:1'}\n")
+        await trio.sleep(1)
+        notices = [message["method"] for message in client.standalone.messages]
+        assert notices == ["notifications/tools/list_changed"]
+        await trio.sleep(3)
+        assert house.live("three") == 0
+        tools = client.ask("tools/list").answer["result"]["tools"]
+        assert "three__echo" in {tool["name"] for tool in tools}
+
+
+async def test_a_changed_launch_that_lists_the_same_is_no_news(
+    open_house: Callable[..., Any], autojump_clock: MockClock
+) -> None:
+    """Its tools do not vanish and come back before the eyes of clients."""
+    async with open_house() as house:
+        client = await house.client()
+        client.standalone.messages.clear()
+        house.write(CATALOG.format(tag="2"))
+        await trio.sleep(1)
+        assert client.standalone.messages == []
+        assert house.gateway.listings.complete(limits.UNCACHED_LIST_WAIT_S)
+
+
+async def test_nobody_connected_starts_nothing(
+    open_house: Callable[..., Any], autojump_clock: MockClock
+) -> None:
+    """A change that no client can see waits for the first one that asks."""
+    async with open_house() as house:
+        house.write(CATALOG.format(tag="2"))
+        await trio.sleep(10)
+        assert house.engine.requests == []
+
+
+async def test_news_do_not_wait_for_a_server_that_never_lists(
+    open_house: Callable[..., Any], autojump_clock: MockClock
+) -> None:
+    """What is known is told after a while; the rest follows."""
+    async with open_house() as house:
+        client = await house.client()
+        client.standalone.messages.clear()
+        house.engine.start_s = limits.UNCACHED_LIST_WAIT_S + 2
+        house.write("version: 3\nregistry:\n  two: {image: 'two:1'}\n  three: {image: three}\n")
+        await trio.sleep(limits.UNCACHED_LIST_WAIT_S + 1)
+        assert len(client.standalone.messages) == 1
+        await trio.sleep(2)
+        assert len(client.standalone.messages) == 2
+
+
 async def test_an_added_server_can_be_called(
     open_house: Callable[..., Any], autojump_clock: MockClock
 ) -> None:
-    """Without a restart; it is listed when somebody asks."""
+    """Without a restart, and at once."""
     async with open_house() as house:
         client = await house.client()
         house.write(CATALOG.format(tag="1") + "  three: {image: 'three:1'}\n")

@@ -33,6 +33,8 @@ STRANGERS = [
     "0x7f.1",
 ]
 NONSENSE = [
+    "[::1].evil.example.com",
+    "[::1]x:80",
     "",
     ":8811",
     "localhost:port",
@@ -121,6 +123,7 @@ def test_pages_of_this_machine_pass(origin: str | None) -> None:
         "chrome-extension://abcdef",
         "http://localhost:x",
         "http://localhost/path",
+        "http://[::1].evil.example.com",
         "http://[::1",
         "localhost",
     ],

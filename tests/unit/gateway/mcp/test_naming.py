@@ -49,19 +49,45 @@ def test_two_entries_with_one_prefix_fall_back_to_their_own_names() -> None:
     assert shown(exposure) == {"a__x": "a/x", "b__x": "b/x"}
 
 
-def test_a_bare_name_is_never_taken_by_a_prefixed_one() -> None:
-    """The server that really has a tool of that name keeps it."""
-    offers = [Offer("a", ("x",)), Offer("b", ("x",)), Offer("c", ("a__x",))]
-    names = shown(expose(offers, "auto"))
-    assert names["a__x"] == "c/a__x"
-    assert names["b__x"] == "b/x"
-    assert len(names) == 3
+def test_a_name_with_the_prefix_of_another_server_is_never_bare() -> None:
+    """Or a server could take the name under which another one's tool is, or will be, known."""
+    offers = [Offer("a", ("x",)), Offer("b", ("x",)), Offer("c", ("a__x", "a__new", "p__x"))]
+    names = shown(expose([*offers, Offer("d", ("y",), "p")], "auto"))
+    assert names == {
+        "a__x": "a/x",
+        "b__x": "b/x",
+        "c__a__x": "c/a__x",
+        "c__a__new": "c/a__new",
+        "c__p__x": "c/p__x",
+        "p__y": "d/y",
+    }
 
 
-def test_a_bare_name_is_never_taken_by_a_sanitised_one() -> None:
-    """`a.b` of one server steps back behind `a_b` of another."""
+def test_a_server_may_have_its_own_prefix_in_its_names() -> None:
+    """Many do; and what looks like a prefix is none where no server is called so."""
+    names = shown(expose([Offer("a", ("a__x", "q__x")), Offer("a.b", ("a_b__y",))], "auto"))
+    assert names == {"a__x": "a/a__x", "q__x": "a/q__x", "a_b__y": "a.b/a_b__y"}
+
+
+def test_in_bare_mode_only_prefixes_that_are_used_are_kept_free() -> None:
+    """There servers' names are in front of nothing."""
+    offers = [Offer("a", ("x",)), Offer("b", ("a__y", "p__z")), Offer("c", ("z",), "p")]
+    names = shown(expose(offers, "bare"))
+    assert names == {"x": "a/x", "a__y": "b/a__y", "b__p__z": "b/p__z", "p__z": "c/z"}
+
+
+def test_a_sanitised_name_is_as_good_as_a_bare_one() -> None:
+    """A server that comes later must not take over the name that another one's tool is known by."""
     names = shown(expose([Offer("s", ("a.b",)), Offer("t", ("a_b",))], "auto"))
-    assert names == {"a_b": "t/a_b", "s__a_b": "s/a.b"}
+    assert names == {"t__a_b": "t/a_b", "s__a_b": "s/a.b"}
+    names = shown(expose([Offer("s", ("a.b",)), Offer("t", ("a_b",))], "bare"))
+    assert names == {"a_b": "s/a.b"}
+
+
+def test_within_one_server_the_bare_name_wins() -> None:
+    """It is known by that name elsewhere."""
+    names = shown(expose([Offer("s", ("a.b", "a_b"))], "auto"))
+    assert names == {"a_b": "s/a_b", "s__a_b": "s/a.b"}
 
 
 def test_nor_by_one_whose_owners_all_had_to_give_it_up() -> None:
@@ -92,12 +118,13 @@ def test_two_names_that_become_one_are_told_apart() -> None:
 
 
 def test_digits_that_are_taken_become_more() -> None:
-    """A server cannot block a name by having it already."""
+    """A server cannot block a name by having it already, not even its own."""
     plain = expose([Offer("s", ("a.b", "a:b"))], "auto").names
-    thief = Offer("t", tuple(plain))
-    names = expose([Offer("s", ("a.b", "a:b")), thief], "auto").names
+    names = expose([Offer("s", ("a.b", "a:b", *plain))], "auto").names
     assert len(names) == 4
-    assert all(names[name] == ("t", name) for name in plain)
+    assert all(names[name] == ("s", name) for name in plain)
+    thief = Offer("t", tuple(plain))
+    assert plain.items() <= expose([Offer("s", ("a.b", "a:b")), thief], "auto").names.items()
 
 
 def test_a_name_listed_twice_is_shown_once() -> None:

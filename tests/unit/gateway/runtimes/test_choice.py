@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 import trio
 
 from gateway.catalog.model import ContainerLaunch, ProcessLaunch
-from gateway.errors import EngineUnreachable
 from gateway.ports import StartRequest
 from gateway.runtimes.choice import RuntimeByLaunch
 from tests.fakes.runtime import FakeRuntime
@@ -27,10 +25,3 @@ async def test_by_kind(nursery: trio.Nursery) -> None:
         await (await runtime.start(request)).aclose()
     assert engine.requests == [CONTAINER]
     assert system.requests == [PROCESS]
-
-
-async def test_a_runtime_that_is_missing(nursery: trio.Nursery) -> None:
-    """Without an engine a container entry is an error that says why, and never anything else instead."""
-    runtime = RuntimeByLaunch({"process": FakeRuntime(nursery)}, missing="start Docker")
-    with pytest.raises(EngineUnreachable, match="c cannot run: start Docker"):
-        await runtime.start(CONTAINER)

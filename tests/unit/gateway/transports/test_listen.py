@@ -75,6 +75,50 @@ async def test_pipelined_requests_are_answered_in_order(site: Site) -> None:
         assert positions == sorted(positions)
 
 
+async def test_a_connection_ends_when_its_client_has_ended(site: Site) -> None:
+    """And not when the keep-alive time is over: short-lived clients would use up all descriptors meanwhile."""
+    for requests in (GET_HEALTH, b"", GET_HEALTH[:20]):
+        async with await trio.open_tcp_stream("127.0.0.1", site.port) as stream:
+            await stream.send_all(requests)
+            if requests == GET_HEALTH:
+                await read_until(stream, READY)
+            await stream.send_eof()
+            with trio.fail_after(2):
+                while await stream.receive_some(65536):
+                    pass
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        (
+            b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+            b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
+        ),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0",
+    ],
+    ids=["upgrade", "preface"],
+)
+async def test_nobody_talks_us_into_http2(site: Site, head: bytes) -> None:
+    """It would pass by proxies that only know HTTP/1.1, and by our bounds."""
+    async with await trio.open_tcp_stream("127.0.0.1", site.port) as stream:
+        await stream.send_all(head)
+        with trio.fail_after(2):
+            answer = await stream.receive_some(65536)
+        assert answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 4"))
+
+
+async def test_a_body_with_two_lengths_is_refused(site: Site) -> None:
+    """A proxy may believe the one and we the other: the rest would be a request of its own."""
+    async with site.connect() as _, await trio.open_tcp_stream("127.0.0.1", site.port) as stream:
+        message = post(site, b"0\r\n\r\n")
+        await stream.send_all(message.replace(b"\r\n", b"\r\nTransfer-Encoding: chunked\r\n", 1))
+        answer = await read_until(stream, b"}}")
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert b"connection: close" in answer.lower()
+        assert await read_until(stream, b"never") == b""
+
+
 async def test_a_body_may_be_announced_with_expect(site: Site) -> None:
     """As curl does so for bodies over a megabyte."""
     async with site.connect() as _, await trio.open_tcp_stream("127.0.0.1", site.port) as stream:
@@ -237,25 +281,6 @@ async def test_a_websocket_client_that_does_not_wait_is_cut_quietly(
     assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
     async with site.client() as client:
         assert (await client.get("/health")).status_code == 200
-
-
-async def test_http2_with_prior_knowledge_is_spoken(site: Site) -> None:
-    """Proxies may use it inside; it cannot be switched off in hypercorn, so it has to work."""
-    import h2.connection
-    import h2.events
-
-    http = h2.connection.H2Connection()
-    http.initiate_connection()
-    head = {":method": "GET", ":path": "/health", ":scheme": "http", ":authority": "localhost"}
-    http.send_headers(1, list(head.items()), end_stream=True)
-    body = b""
-    async with await trio.open_tcp_stream("127.0.0.1", site.port) as stream:
-        await stream.send_all(http.data_to_send())
-        while READY not in body:
-            for event in http.receive_data(bytes(await stream.receive_some())):
-                if isinstance(event, h2.events.DataReceived):
-                    body += event.data
-    assert body == READY
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,72 @@
+"""What a session needs of its surroundings: the servers, what they offer, and where its tasks run. Protocols only."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from actors.call import Call
+from actors.listings import Listings
+from gateway.catalog.model import EnabledServer
+from gateway.jsonrpc.messages import Notification, Request
+from gateway.mcp.profile import ClientProfile
+from gateway.ports import Outlet, Principal
+
+
+class Door(Protocol):
+    """A server that takes calls: a pool, or the tools of a `poci` entry."""
+
+    @property
+    def server(self) -> EnabledServer:
+        """What is behind it."""
+
+    def submit(self, call: Call) -> None:
+        """Takes a call; it settles later."""
+
+    def release(self, owner: str) -> None:
+        """The owner left."""
+
+    def expect(self, profile: ClientProfile) -> None:
+        """A client with this profile has come: what is started ahead of its calls should suit it."""
+
+    def inform(self, owner: str, notification: Notification) -> None:
+        """Passes a client's notification on to its running server, if there is one."""
+
+    def set_log_level(self, owner: str, level: str) -> None:
+        """Tells the owner's running server how much its client wants to hear."""
+
+
+class House(Protocol):
+    """What a session needs of its surroundings."""
+
+    @property
+    def listings(self) -> Listings:
+        """What all servers offer."""
+
+    @property
+    def log_calls(self) -> bool:
+        """Whether each call is logged."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether no new work is accepted."""
+
+    def door(self, server: str) -> Door | None:
+        """The server of that name."""
+
+    def doors(self) -> Mapping[str, Door]:
+        """All servers."""
+
+    def spawn(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Runs a task beside all others; its failure is logged and costs nobody else."""
+
+    def request_ended(self) -> None:
+        """A request that took time has its answer, or will get none."""
+
+    def serve_stateless(
+        self, request: Request, *, principal: Principal, outlet: Outlet
+    ) -> Callable[[], None]:
+        """Serves a request of the modern era; gives what cancels it."""
+
+    def closed(self, session_id: str) -> None:
+        """A session has ended."""

@@ -1,0 +1,49 @@
+"""What a client told of itself, as far as servers are told: the same capabilities, less what cannot be relayed.
+
+A legacy server learns all this once, in `initialize`: running servers are told apart by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+_RELAYED: Final = frozenset({"elicitation", "experimental", "roots", "sampling"})
+"""Client capabilities whose requests and notifications the gateway carries both ways."""
+
+_KEY_BYTES: Final = 8
+
+REQUIRED_FOR: Final[Mapping[str, str]] = {
+    "elicitation/create": "elicitation",
+    "roots/list": "roots",
+    "sampling/createMessage": "sampling",
+}
+"""Requests of servers, with the client capability that each needs (MCP 2025-11-25, lifecycle)."""
+
+
+class ClientProfile(msgspec.Struct, frozen=True):
+    """What a server is told of its client. `log_level` is "" where the client has not asked for one."""
+
+    capabilities: Mapping[str, msgspec.Raw] = msgspec.field(default_factory=dict)
+    log_level: str = ""
+
+    @property
+    def key(self) -> str:
+        """Equal for profiles that one running server can serve; the log level can be changed while it runs."""
+        if not self.capabilities:
+            return ""
+        text = msgspec.json.encode(dict(sorted(self.capabilities.items())))
+        return hashlib.blake2b(text, digest_size=_KEY_BYTES).hexdigest()
+
+
+NEUTRAL: Final = ClientProfile()
+"""A client that can do nothing: what servers with more than one owner are told."""
+
+
+def profile_of(capabilities: Mapping[str, msgspec.Raw], *, log_level: str = "") -> ClientProfile:
+    """The profile of a client with these capabilities."""
+    relayed = {name: raw for name, raw in capabilities.items() if name in _RELAYED}
+    return ClientProfile(relayed, log_level)

@@ -1,0 +1,47 @@
+"""Remote servers behind the whole gateway: a published client, a published server, and nothing of ours at either end."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from tests.e2e.places import Place
+from tests.e2e.published import PUBLISHED, Step, Target
+from tests.e2e.test_published_remotes import free_port, serving
+
+pytestmark = pytest.mark.slow
+
+STEPS: tuple[Step, ...] = (
+    ("tools/list", {}),
+    ("tools/call", {"name": "greet", "arguments": {"name": "Ada"}}),
+    ("tools/call", {"name": "work", "arguments": {"steps": 3}}),
+)
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "path", "client"),
+    [("1", "sse", "/sse", "python-2"), ("2", "streamable-http", "/mcp", "python-1")],
+)
+async def test_a_remote_server(
+    place: Place, version: str, kind: str, path: str, client: str
+) -> None:
+    """Its tools are listed and called, and its progress reaches the caller, each side with its own SDK version."""
+    port = free_port()
+    remote = {"url": f"http://127.0.0.1:{port}{path}", "transport_type": kind}
+    place.write({"far": {"type": "remote", "remote": remote}})
+    async with serving(version, kind, port):
+        target = Target(transport="stdio", command=tuple(place.command()), environ=place.environ)
+        outcomes = await trio.to_thread.run_sync(PUBLISHED[client].do, target, STEPS)
+    listed, greeted, worked = outcomes
+    assert {tool["name"] for tool in listed["result"]["tools"]} == {"greet", "work", "ask", "hang"}
+    assert greeted["result"]["content"][0]["text"] == "Hello, Ada!"
+    assert worked["progress"] == [[1, 3], [2, 3], [3, 3]]
+
+
+def test_a_remote_server_that_is_not_there(place: Place) -> None:
+    """The reason names the address; it costs the list no longer than a refused connection takes."""
+    url = f"http://127.0.0.1:{free_port()}/mcp"
+    place.write({"far": {"type": "remote", "remote": {"url": url, "transport_type": "http"}}})
+    with place.stdio() as client:
+        client.initialize()
+        assert url in client.call("greet", deadline_s=4, name="Ada")

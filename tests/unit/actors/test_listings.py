@@ -1,0 +1,70 @@
+"""The listings by themselves; with sessions and pools they are tested in `test_session` and `test_supervisor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from actors import listings as module
+from actors.listings import Listings
+from gateway import limits
+from gateway.home import Home
+from gateway.jsonrpc import codec
+from gateway.mcp.listing import ServerLists
+from tests.fakes.house import enabled
+
+NOTHING = ServerLists(version="2025-11-25", capabilities={}, server_info=codec.raw({}))
+
+
+class Asked:
+    """A `Lister` that counts."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def want_lists(self) -> None:
+        """Notes that it was asked."""
+        self.times += 1
+
+
+async def test_servers_that_go_while_lists_are_saved_cost_nothing(
+    nursery: trio.Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload meets a slow disk: what was forgotten meanwhile is not written, and nothing crashes."""
+    listings = Listings(Home(tmp_path), names="auto", changed=lambda: None)
+    servers = {name: enabled(name) for name in ("one", "two")}
+    listings.apply(servers, {name: Asked() for name in servers})
+    written: list[Path] = []
+    done = trio.Event()
+
+    def write(path: Path, content: bytes) -> None:
+        written.append(path)
+        trio.from_thread.run_sync(listings.apply, {}, {})
+        trio.from_thread.run_sync(done.set)
+
+    monkeypatch.setattr(module, "write_atomic", write)
+    for name in servers:
+        listings.learned(name, NOTHING)
+    nursery.start_soon(listings.run)
+    await done.wait()
+    await wait_all_tasks_blocked()
+    assert len(written) == 1
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_server_that_changes_while_it_is_asked_is_asked_again(
+    nursery: trio.Nursery, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """What was asked may be gone with the question."""
+    listings = Listings(Home(tmp_path), names="auto", changed=lambda: None)
+    old, new = Asked(), Asked()
+    listings.apply({"one": enabled("one")}, {"one": old})
+    nursery.start_soon(listings.wait_complete, limits.UNCACHED_LIST_WAIT_S)
+    await wait_all_tasks_blocked()
+    listings.apply({"one": enabled("one", spec_hash="spec-2")}, {"one": new})
+    await wait_all_tasks_blocked()
+    assert (old.times, new.times) == (1, 1)
+    nursery.cancel_scope.cancel()
