@@ -1,5 +1,6 @@
 # The commands of a person and of CI. Portable: GNU make 3.81 (macOS) and later, POSIX sh.
-# Variables to set: PYTHON (the interpreter), PORT (of `make run`), BASE (of `make image`), TESTS (of `make test`).
+# Variables to set: PYTHON (the interpreter), PORT (of `make run`), BASE (of `make image`), TESTS (of `make test`),
+# RUNS and CONFORMANCE (of `make conformance`: how often, and further flags of `python -m tests.conformance`).
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -13,6 +14,7 @@ IMAGE_PLATFORM := linux-$(shell uname -m | sed s/arm64/aarch64/)-glibc
 IMAGE_FOLDER := .build/image
 TESTS := tests
 PORT := 8811
+RUNS := 3
 
 SOURCES := $(shell find gateway actors catalogs release -type f ! -name '*.pyc' 2>/dev/null)
 ASYNC_RULES := ASYNC102,ASYNC103,ASYNC104,ASYNC111,ASYNC112,ASYNC113,ASYNC119,ASYNC120,ASYNC121,ASYNC123,ASYNC128,ASYNC900
@@ -24,7 +26,7 @@ $(shell $(IN_VENV) -c '' 2>/dev/null || rm -rf $(VENV))
 python = $(or $(PYTHON),$(shell sh release/machine.sh python))
 install = $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-hashes -r
 
-.PHONY: help run pyz image plugin test check bench lock clean
+.PHONY: help run pyz image plugin test conformance check bench lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -50,6 +52,10 @@ test: $(VENV)/dev.stamp $(PYZ) ## install what the tests need, and run them (TES
 	@if $(IN_VENV) -m tests.engine start; then $(IN_VENV) -m tests.images; else \
 		echo "make: no engine, so the tests that need one do not run" >&2; fi
 	$(IN_VENV) -m pytest $(TESTS)
+
+conformance: $(VENV)/dev.stamp $(PYZ) ## run the official conformance suite against the gateway, RUNS times
+	@$(IN_VENV) -m tests.engine start
+	$(IN_VENV) -m tests.conformance --runs $(RUNS) $(CONFORMANCE)
 
 check: $(VENV)/dev.stamp ## format, lint, types, layers, spelling
 	$(IN_VENV) -m ruff format --check .

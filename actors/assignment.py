@@ -23,7 +23,7 @@ class Slot(msgspec.Struct, frozen=True):
 
     `owner` is None for a spare. `stale`: its spec is outdated, or it is on its way out; it takes no new call.
     `idle_since` is the time of its last activity. `profile` is the key of what the server was told of its client.
-    `pinned`: it holds subscriptions, and must stay though it is idle.
+    `pinned`: it holds subscriptions, and must stay though it is idle. `stopping`: nothing more is to be decided of it.
     """
 
     key: int
@@ -34,6 +34,7 @@ class Slot(msgspec.Struct, frozen=True):
     idle_since: float
     profile: str = ""
     pinned: bool = False
+    stopping: bool = False
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -126,7 +127,7 @@ def _expiries(slots: Iterable[Slot], pooling: Pooling) -> Iterator[tuple[Slot, f
     """
     spares_kept = 0
     for slot in sorted(slots, key=lambda slot: slot.idle_since, reverse=True):
-        if slot.inflight or not slot.ready or (slot.pinned and not slot.stale):
+        if slot.inflight or not slot.ready or slot.stopping or (slot.pinned and not slot.stale):
             continue
         if slot.stale:
             yield slot, -math.inf

@@ -6,6 +6,7 @@ when a killed gateway of this home left its lock behind.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +34,7 @@ from gateway.runtimes.ownership import (
 from gateway.runtimes.process import ProcessRuntime
 from gateway.runtimes.process_records import sweep_processes
 from gateway.runtimes.static import StaticRuntime
+from gateway.runtimes.stderr_tail import LineSink
 from gateway.telemetry.log import get_logger
 
 log = get_logger("backends")
@@ -53,6 +55,7 @@ class Backends:
         engine: Engine,
         docker: DockerEngine | None,
         processes: Runtime,
+        substitute: Path | None = None,
     ) -> None:
         self.engine: Engine = _Watched(engine, self)
         self.runtime: Runtime = RuntimeByLaunch({"docker": self.engine, "process": processes})
@@ -61,6 +64,8 @@ class Backends:
         self._home = home
         self._lock = lock
         self._docker = docker
+        self._substitute = substitute
+        """The folder that stands for a home that cannot be written; it goes with us."""
 
     @property
     def shares_files(self) -> bool:
@@ -107,6 +112,8 @@ class Backends:
                     await self._remove_own(self._docker)
                 await self._docker.aclose()
         self._lock.release()
+        if self._substitute is not None:
+            shutil.rmtree(self._substitute, ignore_errors=True)
 
     async def _reap(self) -> None:
         """One look at the engine and at the records of local processes."""
@@ -169,8 +176,10 @@ class _NoEngine:
 
 def open_backends(options: GatewayOptions, environ: Mapping[str, str]) -> Backends:
     """Takes the instance lock and prepares the runtimes. The caller closes it."""
-    home, lock = _take_lock(Home(Path(options.home)))
-    processes = ProcessRuntime(home, lock.instance_id, environ=environ, on_stderr=_log_stderr)
+    wanted = Home(Path(options.home))
+    home, lock = _take_lock(wanted)
+    on_stderr = stderr_log(verbose=options.verbose)
+    processes = ProcessRuntime(home, lock.instance_id, environ=environ, on_stderr=on_stderr)
     docker: DockerEngine | None = None
     engine: Engine
     if options.static:
@@ -181,12 +190,19 @@ def open_backends(options: GatewayOptions, environ: Mapping[str, str]) -> Backen
                 locate_engine(environ),
                 Owner(home.identity(), lock.instance_id),
                 in_container=options.in_container,
-                on_stderr=_log_stderr,
+                on_stderr=on_stderr,
                 on_pull=_log_pull,
             )
         except EngineUnreachable as error:
             engine = _NoEngine(error)
-    return Backends(home, lock, engine=engine, docker=docker, processes=processes)
+    return Backends(
+        home,
+        lock,
+        engine=engine,
+        docker=docker,
+        processes=processes,
+        substitute=home.root if home is not wanted else None,
+    )
 
 
 def _take_lock(home: Home) -> tuple[Home, InstanceLock]:
@@ -200,9 +216,14 @@ def _take_lock(home: Home) -> tuple[Home, InstanceLock]:
         return substitute, InstanceLock.take(substitute)
 
 
-def _log_stderr(server: str, line: str) -> None:
-    """A line that a server wrote on its stderr."""
-    log.debug("server_stderr", server=server, line=line)
+def stderr_log(*, verbose: bool) -> LineSink:
+    """What takes the lines that servers write on their stderr: the log, where an operator asked to see them."""
+    write = log.info if verbose else log.debug
+
+    def take(server: str, line: str) -> None:
+        write("server_stderr", server=server, line=line)
+
+    return take
 
 
 def _log_pull(progress: PullProgress) -> None:

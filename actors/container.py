@@ -17,7 +17,7 @@ from actors.server_request import ServerRequest
 from actors.upstream import Listener, Opener, Upstream
 from gateway import limits
 from gateway.catalog.model import ContainerLaunch, EnabledServer, ProcessLaunch
-from gateway.errors import GatewayError, Gone
+from gateway.errors import GatewayError, Gone, StartFailed
 from gateway.jsonrpc.messages import Notification
 from gateway.mcp.listing import ServerLists
 from gateway.mcp.profile import ClientProfile
@@ -117,6 +117,11 @@ class Container(Listener):
         return self._retired or (self.upstream is not None and self.upstream.ended is not None)
 
     @property
+    def upstream_ended(self) -> bool:
+        """Whether the server is gone, so that this life is about to end."""
+        return self.upstream is not None and self.upstream.ended is not None
+
+    @property
     def inflight(self) -> int:
         """Calls that wait for its answer."""
         return self.upstream.inflight if self.upstream is not None else 0
@@ -152,6 +157,7 @@ class Container(Listener):
             idle_since=self.idle_since,
             profile=self.profile.key,
             pinned=bool(self.subscriptions),
+            stopping=self._stop.is_set() or self.upstream_ended,
         )
 
     def start(self, call: Call) -> None:
@@ -197,6 +203,11 @@ class Container(Listener):
                     self._pipe = await self._opener()
         except GatewayError as failure:
             error = failure
+        except Exception as bug:  # noqa: BLE001 -- what one entry trips over must not end the others' servers
+            log.crash("start_failed", bug, server=self.server.name)
+            error = StartFailed(
+                f"the gateway failed to start server {self.server.name}; its log says how"
+            )
         if (pipe := self._pipe) is None:
             self._keeper.exited(self, None if self._asked else error)
             return

@@ -64,7 +64,7 @@ class House(Protocol):
         """A request that took time has its answer, or will get none."""
 
     def serve_stateless(
-        self, request: Request, *, principal: Principal, outlet: Outlet
+        self, request: Request, *, principal: Principal, transport: str, outlet: Outlet
     ) -> Callable[[], None]:
         """Serves a request of the modern era; gives what cancels it."""
 

@@ -189,7 +189,9 @@ class Session:
         """Serves a request of the modern era on a pipe: its client opens with these, and never initializes."""
         exchange = _Stateless(outlet, partial(self._stateless.pop, request.id, None))
         self._stateless[request.id] = lambda: None
-        cancel = self._house.serve_stateless(request, principal=self.principal, outlet=exchange)
+        cancel = self._house.serve_stateless(
+            request, principal=self.principal, transport=self.transport, outlet=exchange
+        )
         if request.id in self._stateless:
             self._stateless[request.id] = cancel
 

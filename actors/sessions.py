@@ -90,9 +90,10 @@ class SessionRegistry(Reports):
         return session
 
     def serve_stateless(
-        self, request: Request, *, principal: Principal, outlet: Outlet
+        self, request: Request, *, principal: Principal, transport: str, outlet: Outlet
     ) -> Callable[[], None]:
         """Serves a request of the modern era, which needs no session; gives what cancels it."""
+        log.debug("stateless_request", method=request.method, transport=transport)
         return self.desk.serve(request, principal=principal, outlet=outlet)
 
     def find(self, session_id: str, principal: Principal) -> Session | None:

@@ -145,7 +145,7 @@ class StatelessDesk:
         """What the gateway says of itself."""
         directory = self._view.directory
         return discover.discover_result(
-            capabilities=directory.capabilities(),
+            capabilities=directory.modern_capabilities(),
             instructions=directory.instructions(),
         )
 

@@ -33,6 +33,9 @@ MAX_BATCH_MESSAGES: Final = MAX_INFLIGHT_PER_SESSION
 """Messages in one batch of 2025-03-26: as many requests as may wait for an answer."""
 MAX_BATCH_BYTES: Final = 4 * MIB
 """Longest batch. Its messages are cut apart at once, and an array of millions of tiny values takes thirty times its length."""
+MAX_WIDE_BYTES: Final = MIB
+"""Up to this length params may have any fields. Longer ones, only those that MCP names: they could fall into millions of
+fields, which takes seconds, and what makes params long is one of the known."""
 READ_CHUNK_BYTES: Final = 64 * 1024
 """One read of a pipe or socket: the size of a Linux pipe buffer."""
 STDERR_TAIL_BYTES: Final = 64 * 1024
@@ -63,6 +66,8 @@ MAX_SEALED_CHARS: Final = 8 * 1024
 """Longest `requestState` or task id of ours that is looked at; they have some hundred characters."""
 MAX_SUBSCRIBED_URIS: Final = 1024
 """Resources that one `subscriptions/listen` follows; of more, the first are, as its acknowledgement says."""
+MAX_TEMPLATE_PARTS: Final = 64
+"""Variables and texts of one resource template: the matching takes a microsecond for each, and there may be thousands."""
 
 WRITE_BATCH_BYTES: Final = 64 * 1024
 """Queued frames are joined into one write up to this size; longer ones are written by themselves, without a copy."""
@@ -85,6 +90,8 @@ STREAM_LINGER_S: Final = 1.0
 """How long an answered event stream may take to end: one that was read to its end leaves its connection usable."""
 RECONNECT_S: Final = 1.0
 """Until a broken event stream is opened again, unless the server named another pause; doubles while it fails."""
+RECONNECT_FLOOR_S: Final = 0.1
+"""Shortest such pause: a server that asks for none would keep us busy with nothing else."""
 RECONNECT_CAP_S: Final = 30.0
 """Longest such pause of our own choosing."""
 RESUME_ATTEMPTS: Final = 5
@@ -225,6 +232,9 @@ DEFAULT_PORT: Final = 8811
 """Port of the network transports (the same as Docker's gateway)."""
 MAX_CONNECTIONS: Final = 8192
 """Client connections at a time: a session holds a stream and posts on a second connection. Past it, accept waits."""
+MAX_DESCRIPTORS: Final = 32_768
+"""File descriptors we ask for when serving the network: one for each connection, four for each local process. The usual
+soft limit of 1024 is reached by 500 clients; servers started by us inherit ours, and some close all that there may be."""
 LISTEN_BACKLOG: Final = 1024
 """Connections the kernel queues for us while we are busy; an agent opens dozens at once."""
 KEEP_ALIVE_S: Final = 75.0

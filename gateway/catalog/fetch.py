@@ -146,6 +146,8 @@ def _ask(url: str, headers: Mapping[str, str]) -> Answer:
                 response.headers.get("location", ""),
             )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
+        # Of the network's own errors only: others may quote the URL with what is secret in it.
+        told = str(error) if isinstance(error, httpx.NetworkError) else ""
         raise CatalogError(
-            f"{shown_url(url)}: cannot be fetched: {type(error).__name__}"
+            f"{shown_url(url)}: cannot be fetched: {told or type(error).__name__}"
         ) from error

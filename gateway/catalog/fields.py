@@ -6,7 +6,6 @@ text fields take any scalar as it was written.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,6 +19,7 @@ from gateway.limits import MIN_CONTAINER_MEMORY_BYTES
 _MEMORY: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([a-zA-Z]*)")
 _CPUS: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})(m?)")
 _MEMORY_UNITS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_NUMBER_END: Final = 10**12  # more than any count, and any time in seconds
 _MEMORY_END: Final = 2**63  # what the engine's API can carry
 _MILLICORES: Final = 1000
 
@@ -171,6 +171,7 @@ def _number(fields: Fields, key: str) -> int | float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise CatalogError(f"`{key}` must be a number")
-    if not math.isfinite(value):
-        raise CatalogError(f"`{key}` must be a number")
+    # An integer may be too long for what follows, which multiplies and adds.
+    if not -_NUMBER_END < value < _NUMBER_END:
+        raise CatalogError(f"`{key}` must be a number of a sensible size")
     return value

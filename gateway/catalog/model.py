@@ -26,6 +26,10 @@ class Origin(msgspec.Struct, frozen=True):
     line: int = 0
     trusted: bool = False
 
+    def __str__(self) -> str:
+        """`file:line`, as editors and people read it."""
+        return f"{self.source}:{self.line}" if self.line else self.source
+
 
 class SecretUse(msgspec.Struct, frozen=True):
     """A secret that an entry declares. `env` is the variable it arrives in (its own name where none is given)."""
@@ -144,20 +148,19 @@ class ServerEntry(msgspec.Struct, frozen=True):
 class EntryFault(msgspec.Struct, frozen=True):
     """An entry, or a file, that cannot be used. It costs only itself.
 
-    `whole_file`: the file as such could not be read; `name` is then its base name.
+    `whole_file`: the file as such could not be read; `name` is then its base name. `enabled`: clients would see the
+    entry if it were whole.
     """
 
     name: str
     origin: Origin
     reason: str
     whole_file: bool = False
+    enabled: bool = False
 
     def __str__(self) -> str:
         """One sentence with the place."""
-        place = (
-            f"{self.origin.source}:{self.origin.line}" if self.origin.line else self.origin.source
-        )
-        return f"{self.name} ({place}): {self.reason}"
+        return f"{self.name} ({self.origin}): {self.reason}"
 
 
 class ParsedCatalog(msgspec.Struct, frozen=True, kw_only=True):

@@ -144,6 +144,8 @@ def _reasons(path: str, home: str) -> Iterator[str]:
     if path == "/" or path in _HOMES:
         yield "holds the files of the whole machine"
     for root in _GUARDED_ROOTS:
+        if path == root:
+            yield "belongs to the system"
         if _covers(root, path):
             yield f"lies in {root}"
         if _covers(path, root):

@@ -196,7 +196,7 @@ def _env(value: Fields) -> tuple[EnvVar, ...]:
 
 
 def _check_variable(name: str) -> None:
-    if not name or "=" in name or any(character.isspace() for character in name):
+    if not name or "=" in name or " " in name or not name.isprintable():
         raise CatalogError(f"{name!r} cannot be the name of an environment variable")
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.catalog.merge import find_entry, suggest
 from gateway.catalog.model import EntryFault, Origin, ServerEntry
+from gateway.catalog.server_config import canonical
 from gateway.catalog.settings import Registry, ToolLists, by_server
 
 EVERY: Final = "*"
@@ -64,6 +65,14 @@ def select_servers(
         notes.append(NOTHING_ENABLED)
     chosen = tuple(entry for name, entry in entries.items() if name in wanted)
     return Selected(chosen, tuple(faults), tuple(notes))
+
+
+def is_wanted(name: str, selection: Selection) -> bool:
+    """Whether an entry of that name is to be seen by clients, whether it can be or not."""
+    if not selection.servers and selection.everything:
+        return True
+    wanted = selection.servers or selection.registry.servers
+    return canonical(name) in {canonical(one) for one in wanted}
 
 
 def allowed_tools(entry: ServerEntry, selection: Selection) -> frozenset[str] | None:

@@ -25,7 +25,7 @@ from gateway.catalog.model import (
     Snapshot,
     SnapshotDiff,
 )
-from gateway.catalog.selection import Selection, allowed_tools, select_servers
+from gateway.catalog.selection import Selection, allowed_tools, is_wanted, select_servers
 from gateway.catalog.server_config import overlay
 from gateway.catalog.settings import ServerConfig, by_server
 from gateway.errors import CatalogError
@@ -60,14 +60,17 @@ def build_snapshot(given: Ingredients) -> Snapshot:
     merged = merge_catalogs(given.catalogs)
     broken = frozenset(fault.name for fault in merged.faults)
     selected = select_servers(merged.entries, broken, given.selection)
-    faults = [*given.faults, *merged.faults, *selected.faults]
+    faults = [*given.faults, *selected.faults]
+    for fault in merged.faults:
+        enabled = not fault.whole_file and is_wanted(fault.name, given.selection)
+        faults.append(msgspec.structs.replace(fault, enabled=enabled))
     notes = [*given.notes, *merged.notes, *selected.notes]
     servers: dict[str, EnabledServer] = {}
     for entry in selected.entries:
         try:
             servers[entry.name] = _enable(entry, given, notes)
         except CatalogError as error:
-            faults.append(EntryFault(entry.name, entry.origin, str(error)))
+            faults.append(EntryFault(entry.name, entry.origin, str(error), enabled=True))
     return Snapshot(
         servers=servers, available=merged.entries, faults=tuple(faults), notes=tuple(notes)
     )

@@ -11,7 +11,7 @@ import msgspec
 from gateway.catalog.model import EntryFault, ParsedCatalog, ServerEntry
 from gateway.cli.grammar import Parser, closest
 from gateway.cli.output import add_format, fields, show, table
-from gateway.cli.rows import entry_image, entry_kind, place
+from gateway.cli.rows import entry_image, entry_kind
 from gateway.cli.verbs import Invocation, Verb
 from gateway.errors import CatalogError
 
@@ -150,7 +150,7 @@ def _entry_row(entry: ServerEntry) -> EntryRow:
 
 
 def _fault_line(fault: EntryFault) -> str:
-    return f"{fault.name}: {place(fault.origin)}: {fault.reason}"
+    return f"{fault.name}: {fault.origin}: {fault.reason}"
 
 
 def _for_people(view: CatalogView) -> str:

@@ -14,7 +14,6 @@ import msgspec
 
 from gateway.catalog.model import ContainerLaunch, PociLaunch, Snapshot
 from gateway.catalog.sources import starter_path
-from gateway.cli.rows import place
 from gateway.cli.secret import declared_secrets, wanted_entries
 from gateway.cli.verbs import Invocation
 from gateway.configuration import load_secrets, load_snapshot
@@ -37,16 +36,6 @@ class Finding(msgspec.Struct, frozen=True):
     ok: bool
     text: str
     fix: str = ""
-
-
-class Leak(msgspec.Struct, frozen=True):
-    """A container with the labels of a gateway. `own`: it belongs to this home."""
-
-    container: str
-    server: str
-    state: str
-    home: str
-    own: bool
 
 
 class _Engine(msgspec.Struct, frozen=True):
@@ -74,23 +63,6 @@ def run_checks(invocation: Invocation, *, port: int) -> tuple[Finding, ...]:
         if engine.api is not None:
             engine.api.close()
     return tuple(found)
-
-
-def find_leaks(invocation: Invocation) -> tuple[Leak, ...]:
-    """The containers of all gateways on the engine, those of running gateways as well.
-
-    Raises:
-        EngineUnreachable: with the fix.
-    """
-    own = invocation.home().identity()
-    api = DockerApi(locate_engine(invocation.environ))
-    try:
-        return tuple(
-            Leak(found.name, found.server, found.state, found.home_id, found.home_id == own)
-            for found in api.find()
-        )
-    finally:
-        api.close()
 
 
 def _reach_engine(invocation: Invocation) -> _Engine:
@@ -180,6 +152,13 @@ def _home(invocation: Invocation) -> Finding:
             text=f"{existing} is no folder",
             fix=f"move it away, or set MCPGW_HOME instead of {root}",
         )
+    if os.statvfs(existing).f_flag & os.ST_RDONLY:
+        return Finding(
+            "home",
+            ok=False,
+            text=f"{existing} is on a file system that is mounted read-only",
+            fix="set MCPGW_HOME to a folder that can be written",
+        )
     if not os.access(existing, os.W_OK | os.X_OK):
         return Finding(
             "home",
@@ -224,9 +203,7 @@ def _configured(invocation: Invocation, engine: _Engine) -> Iterator[Finding]:
 
 def _catalogs(snapshot: Snapshot) -> Finding:
     if snapshot.faults:
-        faults = [
-            f"{fault.name}: {place(fault.origin)}: {fault.reason}" for fault in snapshot.faults
-        ]
+        faults = [f"{fault.name}: {fault.origin}: {fault.reason}" for fault in snapshot.faults]
         return Finding(
             "catalogs",
             ok=False,

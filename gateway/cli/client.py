@@ -20,6 +20,7 @@ from gateway.limits import (
     MAX_LIST_PAGES,
     UNCACHED_LIST_WAIT_S,
 )
+from gateway.mcp.naming import SEPARATOR
 from gateway.ports import LOCAL, ClientSession, Sessions
 
 _VERSION: Final = "2025-11-25"
@@ -126,7 +127,10 @@ class Client:
             # lazy: only mistakes need it
             from gateway.cli.grammar import closest  # noqa: PLC0415 - see above
 
-            near = closest(name, tools) or "; `tools ls` shows all"
+            # Whoever says the bare name of a tool whose name collides means one of these.
+            prefixed = " or ".join(tool for tool in tools if tool.endswith(SEPARATOR + name))
+            near = f" (did you mean {prefixed}?)" if prefixed else closest(name, tools)
+            near = near or "; `tools ls` shows all"
             raise UnknownTarget(f"there is no tool {name!r}{near}")
         return tools[name]
 

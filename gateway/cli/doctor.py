@@ -7,8 +7,9 @@ from typing import Final
 
 import msgspec
 
-from gateway.cli.checks import Finding, find_leaks, run_checks
+from gateway.cli.checks import Finding, run_checks
 from gateway.cli.grammar import Parser
+from gateway.cli.leaks import find_leaks
 from gateway.cli.output import add_format, show, table
 from gateway.cli.values import port
 from gateway.cli.verbs import Invocation, Verb

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final, get_args
 
 from gateway.cli.flags import define_run, read_run
+from gateway.cli.plain_text import printable
 from gateway.cli.verbs import Invocation, Verb
 from gateway.errors import OptionError
 from gateway.options import GatewayOptions
@@ -76,7 +77,8 @@ def _announce(
     # lazy: the first answer on stdio does not wait for it
     from gateway.cli.entries import welcome  # noqa: PLC0415 - see above
 
-    print("\n".join(welcome(announcement, options, invocation)), file=sys.stderr, flush=True)
+    lines = welcome(announcement, options, invocation)
+    print(printable("\n".join(lines)), file=sys.stderr, flush=True)
 
 
 def _dry_run(options: GatewayOptions, invocation: Invocation) -> int:
@@ -88,7 +90,7 @@ def _dry_run(options: GatewayOptions, invocation: Invocation) -> int:
     snapshot = load_snapshot(options, invocation.environ)
     print(enabled_table(snapshot), file=sys.stderr)
     for sentence in snapshot.notes:
-        print(f"mcpgw: {sentence}", file=sys.stderr)
+        print(printable(f"mcpgw: {sentence}"), file=sys.stderr)
     where = "stdio" if options.transport == "stdio" else f"{options.transport}, port {options.port}"
     print(f"mcpgw: dry run: this would be served on {where}; nothing was started", file=sys.stderr)
     return 0

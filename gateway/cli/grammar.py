@@ -26,6 +26,10 @@ _HELP_COLUMN: Final = 30
 """Where help texts begin: wide enough for the longest flag that people use daily."""
 
 
+_STRAY: Final = "unrecognized arguments: "
+"""How argparse begins its complaint about words that nobody wants; those behind `--` are shown with it."""
+
+
 def closest(word: str, known: Iterable[str]) -> str:
     """A remark in brackets that names the known word nearest to a misspelt one; "" where none is near."""
     # lazy: only mistakes need it, and start-up time counts on stdio
@@ -120,6 +124,10 @@ class Parser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Turns argparse's complaint into our error."""
+        if message.startswith(_STRAY):
+            stray = message.removeprefix(_STRAY).removeprefix("-- ")
+            hint = " (a switch takes its value behind =, like --flag=false)" * _is_truth(stray)
+            message = f"there is no place for {stray!r}{hint}"
         text = message.removeprefix("argument ")
         raise OptionError(f"{text}; see {self.prog} --help")
 
@@ -182,6 +190,15 @@ class _Formatter(HelpFormatter):
         if "\n" not in text:
             return super()._fill_text(text, width, indent)
         return "\n".join(indent + line for line in text.splitlines())
+
+
+def _is_truth(text: str) -> bool:
+    """Whether the text could be a switch's value."""
+    try:
+        truth(text)
+    except ArgumentTypeError:
+        return False
+    return True
 
 
 def _one_of(words: Sequence[str], *, shown: Sequence[str]) -> Callable[[str], str]:

@@ -17,6 +17,7 @@ from msgspec import structs
 
 from gateway.cli.commands import ALIASES, COMMANDS, NOT_BUILT
 from gateway.cli.grammar import Parser, closest
+from gateway.cli.plain_text import printable
 from gateway.cli.verbs import Invocation, Verb
 from gateway.errors import ConfigError, GatewayError, OptionError
 
@@ -214,7 +215,7 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 def _complain(sentence: str) -> None:
     """Prints one line on stderr."""
-    print(f"mcpgw: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"mcpgw: {printable(' '.join(sentence.split()))}", file=sys.stderr)
 
 
 def _sentence(summary: str) -> str:

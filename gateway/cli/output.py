@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.cli.grammar import Parser
+from gateway.cli.plain_text import printable
 
 _GAP: Final = "  "
 _NARROWEST: Final = 20
@@ -67,7 +68,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def fields(pairs: Sequence[tuple[str, str]]) -> str:
     """`name  value` lines, aligned; pairs without a value are left out."""
-    shown = [(name, value) for name, value in pairs if value]
+    shown = [(name, printable(value)) for name, value in pairs if value]
     width = max((len(name) for name, _ in shown), default=0)
     indent = "\n" + " " * (width + len(_GAP))
     return "\n".join(
@@ -77,7 +78,7 @@ def fields(pairs: Sequence[tuple[str, str]]) -> str:
 
 def note(sentence: str) -> None:
     """Says something to the person at the terminal, on stderr."""
-    print(f"mcpgw: {sentence}", file=sys.stderr)
+    print(f"mcpgw: {printable(sentence)}", file=sys.stderr)
 
 
 def plain(value: object) -> Any:

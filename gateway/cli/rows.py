@@ -10,7 +10,6 @@ from gateway.catalog.model import (
     ContainerLaunch,
     EnabledServer,
     EntryFault,
-    Origin,
     PociLaunch,
     ProcessLaunch,
     RemoteLaunch,
@@ -59,11 +58,6 @@ def enabled_table(snapshot: Snapshot) -> str:
     return rows_table(tuple(row for row in server_rows(snapshot) if row.state != "disabled"))
 
 
-def place(origin: Origin) -> str:
-    """Where an entry stands: `file:line`."""
-    return f"{origin.source}:{origin.line}" if origin.line else origin.source
-
-
 def launch_kind(server: EnabledServer) -> Kind:
     """How an enabled server runs."""
     match server.launch:
@@ -110,16 +104,16 @@ def _enabled(server: EnabledServer) -> ServerRow:
         image=image,
         title=server.entry.title,
         state="ok",
-        source=place(server.entry.origin),
+        source=str(server.entry.origin),
     )
 
 
 def _broken(fault: EntryFault, snapshot: Snapshot) -> ServerRow:
     entry = snapshot.available.get(fault.name)
-    where = place(fault.origin)
+    where = str(fault.origin)
     return ServerRow(
         name=fault.name or where,
-        enabled=fault.name in snapshot.servers or entry is not None,
+        enabled=fault.enabled,
         kind="" if entry is None else entry_kind(entry),
         image="" if entry is None else entry_image(entry),
         title="" if entry is None else entry.title,
@@ -137,7 +131,7 @@ def _available(entry: ServerEntry) -> ServerRow:
         image=entry_image(entry),
         title=entry.title,
         state="disabled",
-        source=place(entry.origin),
+        source=str(entry.origin),
     )
 
 

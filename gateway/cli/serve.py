@@ -134,8 +134,12 @@ class _Network:
         # lazy: stdio does without the HTTP stack
         from gateway.transports.asgi import make_app  # noqa: PLC0415 - see above
         from gateway.transports.bind import default_hosts  # noqa: PLC0415 - see above
+        from gateway.transports.descriptors import (  # noqa: PLC0415 - see above
+            raise_descriptor_limit,
+        )
         from gateway.transports.listen import serve_http  # noqa: PLC0415 - see above
 
+        raise_descriptor_limit()
         options = self._options
         hosts = (
             (options.host,) if options.host else default_hosts(in_container=options.in_container)
@@ -216,8 +220,7 @@ def _announcement(
     """What there is to say once clients can connect."""
     snapshot = gateway.snapshot
     faults = tuple(
-        f"{fault.name} is left out ({fault.origin.source}:{fault.origin.line}): {fault.reason}"
-        for fault in snapshot.faults
+        f"{fault.name} is left out ({fault.origin}): {fault.reason}" for fault in snapshot.faults
     )
     shown = token.value if token is not None and token.origin in {"home", "memory"} else None
     return Announcement(

@@ -20,13 +20,14 @@ from gateway.catalog.model import (
 )
 from gateway.cli.grammar import Parser, closest
 from gateway.cli.output import add_format, fields, plain, show
-from gateway.cli.rows import entry_kind, launch_kind, place
+from gateway.cli.rows import entry_kind, launch_kind
 from gateway.cli.verbs import Invocation
 from gateway.errors import CatalogError, GatewayError
 from gateway.home import Home
 from gateway.mcp.listing import ServerLists, load_lists
 
 _MASK: Final = "***"
+_NO_CONFIG: Final = "{}"
 _TAIL_LINES: Final = 20
 """Lines of stderr in the form for people; the others have all of it."""
 
@@ -90,12 +91,13 @@ def view_of(
         home: the home, for what was kept when the server last ran.
     """
     server = snapshot.servers.get(entry.name)
+    faults = [fault for fault in snapshot.faults if fault.name == entry.name]
     return ServerView(
         name=entry.name,
-        enabled=server is not None,
+        enabled=server is not None or any(fault.enabled for fault in faults),
         kind=launch_kind(server) if server else entry_kind(entry),
-        source=place(entry.origin),
-        faults=tuple(fault.reason for fault in snapshot.faults if fault.name == entry.name),
+        source=str(entry.origin),
+        faults=tuple(fault.reason for fault in faults),
         secrets={name: where or "missing" for name, where in secrets.items()},
         entry=_plain_entry(entry),
         launch=_plain_launch(server) if server else None,
@@ -118,7 +120,7 @@ def _entry(name: str, snapshot: Snapshot) -> ServerEntry:
         return snapshot.available[name]
     for fault in snapshot.faults:
         if fault.name == name:
-            raise CatalogError(f"{name} is broken: {place(fault.origin)}: {fault.reason}")
+            raise CatalogError(f"{name} is broken: {fault.origin}: {fault.reason}")
     near = closest(name, snapshot.available) or "; `server list` shows all"
     raise CatalogError(f"no catalog has a server {name!r}{near}")
 
@@ -159,6 +161,8 @@ def _plain_launch(server: EnabledServer) -> dict[str, Any]:
             whole["headers"] = sorted(launch.headers)
             whole["url"] = server.entry.remote.url if server.entry.remote else ""
     whole.pop("tools", None)
+    if whole.get("config") == _NO_CONFIG:
+        del whole["config"]
     return _without_empty(_masked(whole, hidden))
 
 
@@ -211,7 +215,11 @@ def _for_people(view: ServerView) -> str:
     """The view as lines."""
     entry, lists = view.entry, view.lists
     stderr = "\n".join(view.stderr.splitlines()[-_TAIL_LINES:])
-    missing = view.kind != "poci" and view.enabled and lists is None
+    tools = "not listed yet" if view.launch is not None else ""
+    if lists is not None:
+        tools = ", ".join(lists.tools)
+    elif view.kind == "poci":
+        tools = "\n".join(f"{tool['name']}: {tool['image']}" for tool in entry["poci"])
     return fields(
         [
             ("name", view.name),
@@ -225,7 +233,7 @@ def _for_people(view: ServerView) -> str:
             ("launch", _yaml(view.launch)),
             ("pool", _yaml(view.pool)),
             ("only tools", ", ".join(view.allowed_tools or ())),
-            ("tools", ", ".join(lists.tools) if lists else "not listed yet" * missing),
+            ("tools", tools),
             ("prompts", ", ".join(lists.prompts) if lists else ""),
             ("resources", ", ".join(lists.resources) if lists else ""),
             ("stderr", stderr),

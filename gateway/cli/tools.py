@@ -14,9 +14,10 @@ from gateway.cli.client import Client
 from gateway.cli.gateway_run import set_up_logs
 from gateway.cli.grammar import Parser
 from gateway.cli.output import add_format, chosen_format, fields, note, show, table
+from gateway.cli.plain_text import printable
 from gateway.cli.selection import define_selection, read_selection
 from gateway.cli.verbs import Invocation, Verb
-from gateway.errors import OptionError
+from gateway.errors import OptionError, UnknownTarget
 
 _T = TypeVar("_T")
 _STDIN: Final = "-"
@@ -89,7 +90,9 @@ def _call(arguments: Namespace, invocation: Invocation) -> int:
 
     result = _with_client(arguments, invocation, call)
     if chosen_format(arguments) == "table":
-        print(_result_text(result))
+        text = _result_text(result)
+        # Into a file or pipe it goes as it is.
+        print(printable(text) if sys.stdout.isatty() else text)
     else:
         show(result, arguments, text="")
     return 1 if result.get("isError") else 0
@@ -134,6 +137,11 @@ def _with_client(
             try:
                 await client.initialize()
                 return await ask(client)
+            except UnknownTarget:
+                for fault in gateway.snapshot.faults:
+                    if fault.enabled:
+                        note(f"{fault.name} does not run: {fault.reason}")
+                raise
             finally:
                 client.close()
 

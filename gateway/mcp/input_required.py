@@ -46,8 +46,13 @@ class _Kind(msgspec.Struct, rename="camel"):
     result_type: str = ""
 
 
+class _Asked(msgspec.Struct):
+    method: InputMethod
+    params: Fields | None = None
+
+
 class _Result(msgspec.Struct, rename="camel"):
-    input_requests: dict[str, InputRequest] | None = None
+    input_requests: dict[str, _Asked] | None = None
     request_state: str | None = None
 
 
@@ -85,7 +90,10 @@ def parse_input_required(result: msgspec.Raw) -> InputRequired | None:
         raise ProtocolFault(
             f"The server asks for input in a form that is none: {error}."
         ) from error
-    requests = read.input_requests or {}
+    requests = {
+        name: InputRequest(one.method, None if one.params is None else pack(one.params))
+        for name, one in (read.input_requests or {}).items()
+    }
     if not requests and read.request_state is None:
         raise ProtocolFault("The server asks for input without saying which.")
     if len(requests) > MAX_INPUT_REQUESTS:

@@ -7,12 +7,13 @@ came twice, the last one counts and alone travels on: what was judged is what is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from gateway.errors import InvalidParams
 from gateway.jsonrpc.messages import Id
+from gateway.limits import MAX_WIDE_BYTES
 
 Fields = dict[str, msgspec.Raw]
 """The fields of a JSON object, in their order, each as its JSON text."""
@@ -22,6 +23,38 @@ T = TypeVar("T")
 _META = "_meta"
 _TOKEN = "progressToken"  # noqa: S105 -- a field's name, no secret
 
+_KNOWN: Final = (
+    *(
+        "_meta",
+        "arguments",
+        "capabilities",
+        "clientInfo",
+        "cursor",
+        "data",
+        "level",
+        "logger",
+        "name",
+    ),
+    *(
+        "argument",
+        "context",
+        "message",
+        "progress",
+        "progressToken",
+        "protocolVersion",
+        "reason",
+        "ref",
+    ),
+    *("requestId", "task", "taskId", "total", "uri"),
+)
+"""The fields of the params of all methods, in all revisions."""
+_Known = msgspec.defstruct(
+    "_Known",
+    [(name, msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for name in _KNOWN],
+    forbid_unknown_fields=True,
+)
+
+_decode_known = msgspec.json.Decoder(_Known)
 _decode_fields = msgspec.json.Decoder(Fields)
 _decode_text = msgspec.json.Decoder(str)
 _decode_id: msgspec.json.Decoder[Id] = msgspec.json.Decoder(Id)
@@ -34,7 +67,14 @@ def fields(params: msgspec.Raw | None) -> Fields:
     Raises:
         InvalidParams: params are not an object.
     """
-    return {} if params is None else _read(_decode_fields, params, "params", "an object")
+    if params is None:
+        return {}
+    if len(memoryview(params)) > MAX_WIDE_BYTES:
+        # Stops at the first other field, before it has made millions of them.
+        _read(
+            _decode_known, params, "params", f"an object of known fields, or {MAX_WIDE_BYTES} bytes"
+        )
+    return _read(_decode_fields, params, "params", "an object")
 
 
 def pack(members: Mapping[str, msgspec.Raw]) -> msgspec.Raw:
@@ -105,6 +145,8 @@ def with_progress_token(members: Mapping[str, msgspec.Raw], token: Id | None) ->
 def _meta(members: Mapping[str, msgspec.Raw]) -> Fields:
     if _META not in members:
         return {}
+    if len(memoryview(members[_META])) > MAX_WIDE_BYTES:
+        raise InvalidParams(f"params.{_META} is longer than {MAX_WIDE_BYTES} bytes.")
     return _read(_decode_fields, members[_META], f"params.{_META}", "an object")
 
 

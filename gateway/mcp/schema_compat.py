@@ -92,7 +92,7 @@ class _Inlining:
     def whole(self) -> Schema:
         """The root; where it is an object's, its alternatives are united, for clients want plain properties there."""
         written = self._schema(self._root, (), 0)
-        return _united(written) if self._root.get("type") == "object" else written
+        return _united(written) if written.get("type") == "object" else written
 
     def _schema(self, schema: object, open_refs: tuple[str, ...], depth: int) -> Schema:
         """One schema. `open_refs` are the references that led here: a second time round, anything is allowed."""

@@ -141,22 +141,6 @@ async def remove_instance(engine: Containers, instance_id: str) -> list[str]:
     return await _remove(engine, await engine.find(instance_id=instance_id))
 
 
-async def find_leaks(engine: Containers, home: Home) -> list[Found]:
-    """Containers of dead gateways of this home, and all of other homes (of which nothing more can be known).
-
-    Raises:
-        EngineUnreachable
-    """
-    identity = home.identity()
-    leaks: list[Found] = []
-    for instance_id, group in _by_instance(await engine.find()).items():
-        ours = [found for found in group if found.home_id == identity]
-        leaks += [found for found in group if found.home_id != identity]
-        if ours and _is_dead(home, instance_id):
-            leaks += ours
-    return leaks
-
-
 async def _remove(engine: Containers, group: list[Found]) -> list[str]:
     names: list[str] = []
     for found in group:
@@ -175,11 +159,6 @@ def _by_instance(found: list[Found]) -> dict[str, list[Found]]:
     for item in found:
         groups.setdefault(item.instance_id, []).append(item)
     return groups
-
-
-def _is_dead(home: Home, instance_id: str) -> bool:
-    with claimed(home, instance_id) as dead:
-        return dead
 
 
 def _lock_path(home: Home, instance_id: str) -> Path:

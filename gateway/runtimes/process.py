@@ -106,6 +106,12 @@ class ProcessRuntime:
                 cwd=launch.cwd,
                 start_new_session=True,
             )
+        except ValueError as error:
+            # A NUL, or a "=" in a variable's name: from a secret or a setting, so that it must not be shown.
+            raise StartFailed(
+                f"{server} could not be started: a character in its command or environment is one that no program can "
+                "be given; check its settings and secrets"
+            ) from error
         except OSError as error:
             program = launch.command[0]
             raise StartFailed(

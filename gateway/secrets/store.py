@@ -93,7 +93,14 @@ class SecretStore:
         try:
             write_atomic(self._path, content.encode(), mode=_PRIVATE)
         except OSError as error:
-            raise SecretError(f"{self._path}: cannot be written: {error.strerror}") from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> SecretError:
+        """The store is on a disk that is full or not ours."""
+        return SecretError(
+            f"{self._path}: cannot be written: {error.strerror}; "
+            "give yourself its folder, or set MCPGW_HOME to one of yours"
+        )
 
     def _make_private(self) -> None:
         """Takes the file away from everybody else, or refuses it."""
@@ -112,7 +119,7 @@ class SecretStore:
             lock.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
         except OSError as error:
-            raise SecretError(f"{self._path}: cannot be written: {error.strerror}") from error
+            raise self._unwritable(error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)  # held for two small file operations
             yield

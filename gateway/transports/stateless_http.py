@@ -117,7 +117,9 @@ class StatelessHttp:
         exchange = Exchange(
             _open_stream, accepts_json=accepted.json, accepts_events=accepted.events
         )
-        cancel = self._sessions.serve_stateless(request, principal=principal, outlet=exchange)
+        cancel = self._sessions.serve_stateless(
+            request, principal=principal, transport="streamable-http", outlet=exchange
+        )
         try:
             if not await _is_wanted(call, exchange):
                 return

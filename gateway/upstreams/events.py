@@ -44,7 +44,7 @@ class Resumption:
         """Waits before the next connection: as long as the server asked, longer with each failure."""
         base = limits.RECONNECT_S if self._retry_s is None else self._retry_s
         grown = base * 2.0 ** min(self.failures, limits.RESUME_ATTEMPTS)
-        await trio.sleep(max(base, min(grown, limits.RECONNECT_CAP_S)))
+        await trio.sleep(max(limits.RECONNECT_FLOOR_S, base, min(grown, limits.RECONNECT_CAP_S)))
 
 
 class EventStream:

@@ -44,6 +44,8 @@ class FakeServer:
         self.is_closed = False
         self.is_killed = False
         self.stderr = ""
+        self.close_s = 0.0
+        """How long it takes to end."""
         self.scripts: dict[str, Script] = {}
         self._in, self._out = trio.open_memory_channel[Message](math.inf)
         self._error: GatewayError | None = None
@@ -82,7 +84,8 @@ class FakeServer:
 
     async def aclose(self) -> None:
         """Ends."""
-        await trio.lowlevel.cancel_shielded_checkpoint()
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + self.close_s + 1):
+            await trio.sleep(self.close_s)
         self.is_closed = True
         self._in.close()
 

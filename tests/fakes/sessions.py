@@ -130,10 +130,12 @@ class FakeSessions:
         self.schemas: dict[str, msgspec.Raw] = {}
 
     def serve_stateless(
-        self, request: Request, *, principal: Principal, outlet: Outlet
+        self, request: Request, *, principal: Principal, transport: str, outlet: Outlet
     ) -> Callable[[], None]:
-        """Serves the request in a session of its own."""
-        session = FakeSession(f"stateless-{len(self.stateless) + 1}", principal, "stateless")
+        """Serves the request in a session of its own, unless `full`."""
+        if self.full:
+            raise Overloaded("too many sessions are open: try again later")
+        session = FakeSession(f"stateless-{len(self.stateless) + 1}", principal, transport)
         self.stateless.append(session)
         session.receive(request, outlet)
 

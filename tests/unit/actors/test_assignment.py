@@ -121,6 +121,13 @@ def test_next_expiry_is_when_expired_first_changes() -> None:
     assert next_expiry([], POOLING) is None
 
 
+def test_what_is_told_to_stop_is_not_decided_of_again() -> None:
+    """Its end takes time; meanwhile the pool sleeps."""
+    stopping = [slot(1, "a", stale=True, stopping=True)]
+    assert expired(stopping, 1e9, POOLING) == []
+    assert next_expiry(stopping, POOLING) is None
+
+
 def test_spares_are_missing_up_to_the_limit() -> None:
     """The floor is filled within `max`."""
     warm = msgspec.structs.replace(POOLING, warm=5)

@@ -89,6 +89,33 @@ async def test_an_idle_container_is_stopped(
     assert answers.text(again) == "fake says hello"
 
 
+async def test_a_pool_sleeps_while_a_container_takes_its_time_to_end(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """It must not look again and again at what it has told to stop: a busy loop would stop this clock."""
+
+    def slow_to_end() -> FakeServer:
+        server = FakeServer()
+        server.close_s = 4.0
+        return server
+
+    backend, answers = FakeBackend(slow_to_end), Answers()
+    pool = make_pool(nursery, backend)
+    looks = 0
+    act = pool._act
+
+    def counted(owned: trio.Nursery) -> None:
+        nonlocal looks
+        looks += 1
+        assert looks < 50, "the pool spins"
+        act(owned)
+
+    pool._act = counted  # type: ignore[method-assign]
+    pool.submit(answers.call())
+    await trio.sleep(70)
+    assert backend.running == []
+
+
 async def test_a_failed_start_fails_the_calls_that_waited_and_no_later_one(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
@@ -568,3 +595,27 @@ async def test_the_state_is_readable(nursery: trio.Nursery, autojump_clock: Mock
     backend.opened[0].die("killed")
     await wait_all_tasks_blocked()
     assert pool.state().last_error == "killed"
+
+
+async def test_a_bug_in_a_start_costs_only_that_start(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Some entry finds what nobody thought of; the pool goes on, and with it the gateway."""
+    broken = [True]
+
+    def make() -> FakeServer:
+        if broken[0]:
+            raise ValueError("embedded null byte")
+        return FakeServer()
+
+    backend, answers = FakeBackend(make), Answers()
+    pool = make_pool(nursery, backend)
+    first = answers.call()
+    pool.submit(first)
+    await wait_all_tasks_blocked()
+    assert "the gateway failed to start server fake" in answers.text(first)
+    broken[0] = False
+    second = answers.call()
+    pool.submit(second)
+    await wait_all_tasks_blocked()
+    assert answers.text(second) == "fake says hello"

@@ -103,3 +103,12 @@ def test_numbers_that_are_none_are_refused(value: object) -> None:
     """JSON decoders let NaN through; a whole number has no fraction."""
     with pytest.raises(CatalogError):
         get.whole({"k": value}, "k", 0)
+
+
+@pytest.mark.parametrize("written", ["9" * 4000, "-" + "9" * 400, "1e300", "1e12"])
+def test_numbers_of_no_sensible_size_are_refused(written: str) -> None:
+    """An entry with such a number must not end the reading of the others."""
+    with pytest.raises(CatalogError, match="sensible size"):
+        get.whole({"max": Plain(written)}, "max", 0)
+    with pytest.raises(CatalogError, match="sensible size"):
+        get.seconds({"max": Plain(written)}, "max", positive=True)

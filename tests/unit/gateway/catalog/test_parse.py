@@ -169,6 +169,7 @@ def test_caps_lose_their_prefix() -> None:
         ("{image: a, secrets: [{env: X}]}", "`secrets` has no `name`"),
         ("{image: a, secrets: [{name: x, env: 'A=B'}]}", "environment variable"),
         ("{image: a, env: [{value: X}]}", "environment variable"),
+        ('{image: a, env: {"A\\0B": X}}', "environment variable"),
         ("{image: a, env: [x]}", "list of mappings"),
         ("{image: a, longLived: maybe}", "`longLived` must be true or false"),
         ("{image: a, pool: {isolation: alone}}", "pool.isolation"),

@@ -151,6 +151,14 @@ async def test_unknown_tool_is_named_with_a_near_one() -> None:
     assert all(getattr(message, "method", "") != "tools/call" for message in session.received)
 
 
+async def test_bare_name_of_colliding_tools_names_them() -> None:
+    """Nothing in `a__roll` resembles `roll` to a spelling check, and yet it is meant."""
+    tools = [{"name": "a__roll"}, {"name": "b__roll"}, {"name": "scroll"}]
+    client, _ = connect(tools_list=answer({"tools": tools}))
+    with pytest.raises(UnknownTarget, match=r"\(did you mean a__roll or b__roll\?\)"):
+        await client.tool("roll")
+
+
 async def test_call_sends_arguments_and_hears_progress() -> None:
     """Notifications on the way are told; the result comes whole."""
 

@@ -108,6 +108,22 @@ def test_mistakes_are_one_sentence(words: list[str], sentence: str) -> None:
     assert str(caught.value) == sentence
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--watch", "false"], "there is no place for 'false' (a switch takes its value behind =, like --flag=false)"),
+        (["extra"], "there is no place for 'extra'"),
+    ],
+)  # fmt: skip
+def test_stray_words_are_named(words: list[str], sentence: str) -> None:
+    """Where no argument is taken, a word says so, and what was probably meant."""
+    parser = Parser("prog verb", "Does something.")
+    parser.switch("--watch", help="watch")
+    with pytest.raises(OptionError) as caught:
+        parser.read(words)
+    assert str(caught.value) == f"{sentence}; see prog verb --help"
+
+
 def test_hidden_words_and_flags_are_accepted_but_not_shown(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -6,6 +6,7 @@ from argparse import Namespace
 import pytest
 
 from gateway.cli.output import fields, show, table
+from gateway.cli.plain_text import printable
 
 
 def arguments(form: str = "table", *, as_json: bool = False) -> Namespace:
@@ -63,3 +64,10 @@ def test_json_keeps_every_character(capsys: pytest.CaptureFixture[str]) -> None:
     value = {"text": "ü\n\x1b\u2028"}
     show(value, arguments("json"), text="")
     assert json.loads(capsys.readouterr().out) == value
+
+
+def test_what_others_wrote_cannot_steer_the_terminal() -> None:
+    """Escape sequences, carriage returns and direction overrides go; other writings, lines and tabs stay."""
+    assert printable("a\x1b]0;title\x07\rb\u202ec\x9b31m") == "a ]0;title  b c 31m"
+    assert printable("línea 行\n\tok 👍") == "línea 行\n\tok 👍"
+    assert fields([("name", "a\x1b[2J")]) == "name  a [2J"

@@ -78,6 +78,10 @@ def test_list_shows_state_and_reason(run: Run) -> None:
     assert "mcpgw secret set github.token" in rows["github"]["reason"]
     assert "mine.yaml:29: " in rows["broken"]["reason"]
     assert rows["docs"]["kind"] == "remote"
+    assert not rows["broken"]["enabled"]
+    assert run("server", "enable", "broken").status == 0
+    rows = {row["name"]: row for row in json.loads(run("server", "ls", "--json").out)}
+    assert rows["broken"]["enabled"]
 
 
 @pytest.mark.usefixtures("mine")
@@ -202,7 +206,8 @@ def test_add_refuses_what_cannot_run(run: Run, home: Path, words: list[str], par
 def test_added_names_are_not_overwritten(run: Run) -> None:
     """A second `add` of a name needs --force."""
     run("server", "add", "x", "--image=one")
-    assert run("server", "add", "x", "--image=two").status == 2
+    again = run("server", "add", "x", "--image=two")
+    assert (again.status, "--force" in again.err) == (2, True)
     assert run("server", "add", "x", "--image=two", "--force").status == 0
     assert "two" in run("server", "ls").out
 
@@ -256,6 +261,24 @@ def test_inspect_shows_lists_and_stderr_of_the_last_run(run: Run, home: Path, wr
     assert view["lists"]["tools"] == ["now"]
     assert view["stderr"] == "it hurts\n"
     assert "it hurts" in run("server", "inspect", "time").out
+
+
+@pytest.mark.usefixtures("mine")
+def test_inspect_says_enabled_as_the_list_does(run: Run) -> None:
+    """A server that is enabled and cannot run is enabled."""
+    view = json.loads(run("server", "inspect", "github", "--json").out)
+    assert (view["enabled"], view["launch"]) == (True, None)
+    assert "not listed yet" not in run("server", "inspect", "github").out
+
+
+def test_inspect_shows_the_tools_of_a_poci_entry(run: Run, write: Write) -> None:
+    """They are in the catalog: nothing has to be listed."""
+    write(
+        "catalogs/p.yaml",
+        "registry: {p: {type: poci, tools: [{name: say, container: {image: i:1}}]}}\n",
+    )
+    lines = run("server", "inspect", "p").out.splitlines()
+    assert "tools    say: i:1" in lines
 
 
 @pytest.mark.usefixtures("mine")

@@ -9,8 +9,6 @@ import pytest
 
 from tests.unit.gateway.cli.conftest import Run
 
-pytest.importorskip("actors.poci")
-
 SERVER = """
 import json, sys
 SCHEMA = {"type": "object", "properties": {
@@ -114,3 +112,17 @@ def test_mistakes_are_named(run: Run, words: list[str], status: int, part: str) 
     """One sentence, nothing on stdout."""
     done = run("tools", "call", *words)
     assert (done.status, part in done.err, done.out) == (status, True, ""), done.err
+
+
+def test_an_unknown_tool_names_the_servers_that_do_not_run(
+    run: Run, write: Callable[[str, str], Path]
+) -> None:
+    """The tool may be one of theirs."""
+    write(
+        "catalogs/b.yaml",
+        "registry: {broken: {image: i, secrets: [{name: s, required: true}]}}\n",
+    )
+    write("registry.yaml", "registry: {broken: {ref: ''}}\n")
+    done = run("tools", "call", "say", "x=1")
+    assert done.status == 1
+    assert "broken does not run: the secret s is not set" in done.err

@@ -1,6 +1,7 @@
 """What is a message and what is not, and that frames are one line."""
 
 import json
+import time
 
 import msgspec
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from gateway.errors import Malformed, Overloaded, UnknownTarget
 from gateway.jsonrpc.codec import decode, encode, failure, one_line, repair_surrogates
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
+from gateway.limits import MAX_REPAIRS
 
 Raw = msgspec.Raw
 
@@ -216,3 +218,12 @@ def test_a_frame_without_surrogates_is_not_copied() -> None:
     """Nearly all frames are such."""
     frame = '{"a":"\\u00e4 😀"}'.encode()
     assert repair_surrogates(frame) is frame
+
+
+def test_mending_a_hostile_frame_takes_no_memory_and_little_time() -> None:
+    """Millions of backslashes, which may each begin an escape, and more half pairs than any text has."""
+    backslashes = b'"\\ud83d' + b"\\" * 8_000_000 + b'"'
+    began = time.perf_counter()
+    assert repair_surrogates(backslashes).startswith(b'"\\ufffd')
+    assert repair_surrogates(b"\\ud800" * (MAX_REPAIRS + 1)).endswith(b"\\ud800")
+    assert time.perf_counter() - began < 2

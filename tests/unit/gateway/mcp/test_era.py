@@ -77,8 +77,9 @@ def test_other_results_are_not_kept() -> None:
 
 def test_a_modern_result_passes() -> None:
     """Only its server's name is ours."""
-    result = {"resultType": "complete", "messages": [], "_meta": NAMED}
-    assert modern("prompts/get", result) == result
+    result = {"resultType": "complete", "messages": [], "_meta": {"x": 1}}
+    named = {**result, "_meta": {"x": 1, **NAMED}}
+    assert modern("prompts/get", result) == named
 
 
 def test_content_is_added_where_a_server_left_it_out() -> None:

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from gateway.errors import InvalidParams, ProtocolFault
+from gateway.limits import MAX_HELLO_BYTES, MAX_INSTRUCTIONS_CHARS
 from gateway.mcp.handshake import (
     ClientHello,
     ServerHello,
@@ -130,3 +131,24 @@ def test_a_revision_not_spoken_here_is_named(version: str) -> None:
         )
     assert repr(version) in str(caught.value)
     assert "2025-11-25" in str(caught.value)
+
+
+def test_a_handshake_of_megabytes_is_refused() -> None:
+    """On either side; it could be millions of capabilities."""
+    long = b'{"protocolVersion":"2025-11-25","capabilities":{"x":"%b"}}' % (b"x" * MAX_HELLO_BYTES)
+    with pytest.raises(InvalidParams, match="longer than"):
+        parse_initialize(Raw(long))
+    with pytest.raises(ProtocolFault, match="more than"):
+        parse_initialize_result(Raw(long))
+
+
+def test_what_goes_into_every_log_line_or_cache_is_cut() -> None:
+    """A client's name stands in the line of each call; nobody is shown longer instructions."""
+    hello = parse_initialize(
+        Raw(b'{"protocolVersion":"1","clientInfo":{"name":"%b"}}' % (b"n" * 5000))
+    )
+    assert len(hello.client_name) == 100
+    answer = parse_initialize_result(
+        Raw(b'{"protocolVersion":"2025-11-25","instructions":"%b"}' % (b"i" * 1_000_000))
+    )
+    assert len(answer.instructions) == MAX_INSTRUCTIONS_CHARS + 1

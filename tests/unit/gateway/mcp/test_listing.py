@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from gateway.errors import ProtocolFault
+from gateway.limits import MAX_LIST_BYTES, MAX_LIST_ITEMS
 from gateway.mcp.listing import (
     KINDS,
     Item,
@@ -164,3 +165,17 @@ def test_damaged_or_foreign_stored_lists_are_refused(stored: bytes) -> None:
     """The server is asked anew; nobody sees half a list."""
     with pytest.raises(ProtocolFault, match="stored lists"):
         load_lists(stored)
+
+
+def test_a_page_of_too_many_items_is_cut() -> None:
+    """A server with so many tools is broken or hostile; merging them would hold up everybody."""
+    good = b'{"name":"a","inputSchema":{"type":"object"}}'
+    items, skipped = page_of("tools", *([good] * (MAX_LIST_ITEMS + 5)))
+    assert len(items) == MAX_LIST_ITEMS
+    assert skipped == (f"tools: more than {MAX_LIST_ITEMS} items",)
+
+
+def test_a_page_that_is_too_long_is_refused() -> None:
+    """Before it falls into millions of pieces."""
+    with pytest.raises(ProtocolFault, match="more than"):
+        parse_page("tools", Raw(b'{"tools":[' + b"0," * (MAX_LIST_BYTES // 2) + b"0]}"))

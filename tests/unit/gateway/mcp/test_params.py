@@ -7,6 +7,7 @@ import pytest
 
 from gateway.errors import InvalidParams
 from gateway.jsonrpc.messages import Id
+from gateway.limits import MAX_WIDE_BYTES
 from gateway.mcp.params import (
     Fields,
     fields,
@@ -129,3 +130,21 @@ def test_the_id_of_a_cancelled_request_is_read() -> None:
     """As it was written."""
     assert request_id(of(b'{"requestId":"7","reason":"x"}')) == "7"
     assert request_id(of(b'{"requestId":7}')) == 7
+
+
+def test_long_params_hold_known_fields_only() -> None:
+    """Anything else could be millions of fields; what makes real params long has a name."""
+    long = b'"' + b"x" * MAX_WIDE_BYTES + b'"'
+    members = fields(Raw(b'{"name":"a","arguments":{"text":%b},"_meta":{}}' % long))
+    assert list(members) == ["name", "arguments", "_meta"]
+    with pytest.raises(InvalidParams, match="known fields"):
+        fields(Raw(b'{"name":"a","other":%b}' % long))
+
+
+def test_millions_of_fields_are_refused_at_once() -> None:
+    """Here and in `_meta`."""
+    wide = b"{%b}" % b",".join(b'"%d":0' % number for number in range(MAX_WIDE_BYTES // 8))
+    with pytest.raises(InvalidParams):
+        fields(Raw(wide))
+    with pytest.raises(InvalidParams, match="_meta is longer"):
+        progress_token(fields(Raw(b'{"_meta":%b}' % wide)))

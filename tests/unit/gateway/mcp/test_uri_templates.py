@@ -1,5 +1,7 @@
 """Which URIs may come from which templates."""
 
+import time
+
 import pytest
 
 from gateway.limits import MAX_TEMPLATE_URI_CHARS
@@ -75,3 +77,18 @@ def test_an_endless_uri_is_not_looked_at() -> None:
     template = parse_template("a:{+x}")
     assert template.matches("a:" + "x" * (MAX_TEMPLATE_URI_CHARS - 2))
     assert not template.matches("a:" + "x" * MAX_TEMPLATE_URI_CHARS)
+
+
+def test_hostile_templates_cost_little() -> None:
+    """Strangers' templates on the longest of URIs: matching must not hold up everybody."""
+    uri = "x:" + "a/!" * 2700
+    hostile = [parse_template("{+a}{b}!" * 20 + f"{{c}}{number}") for number in range(50)]
+    began = time.perf_counter()
+    assert not any(template.matches(uri) for template in hostile)
+    assert time.perf_counter() - began < 1
+
+
+def test_a_template_of_too_many_parts_matches_nothing() -> None:
+    """No server needs such a one."""
+    assert parse_template("{a}/" * 32).matches("a/" * 32)
+    assert not parse_template("{a}/" * 33).matches("a/" * 33)

@@ -15,7 +15,6 @@ from gateway.runtimes.ownership import (
     InstanceLock,
     claimed,
     drop_stale_locks,
-    find_leaks,
     reap,
     remove_instance,
 )
@@ -139,17 +138,3 @@ async def test_the_last_act_of_a_shutdown(home: Home) -> None:
     )
     assert await remove_instance(engine, mine) == ["mcp-x-1"]
     assert set(engine.there) == {"2"}
-
-
-async def test_leaks_are_shown_and_not_touched(home: Home) -> None:
-    """The dead of this home and everything of others."""
-    lock = InstanceLock.take(home)
-    ours = home.identity()
-    engine = FakeContainers(
-        container("1", ours, DEAD),
-        container("2", ours, lock.instance_id),
-        container("3", OTHER, DEAD),
-    )
-    assert {item.id for item in await find_leaks(engine, home)} == {"1", "3"}
-    assert set(engine.there) == {"1", "2", "3"}
-    lock.release()

@@ -281,3 +281,28 @@ async def test_repr_says_how_far_it_is(runtime: ProcessRuntime, echo_binary: Pat
     assert repr(link) == f"<ProcessLink {link.name} open>"
     await link.aclose()
     assert repr(link) == f"<ProcessLink {link.name} closed>"
+
+
+@pytest.mark.parametrize(
+    "launch",
+    [
+        {"env": {"TOKEN": "top\0secret"}},
+        {"env": {"A=B": "secret"}},
+        {"cwd": "/secret\0"},
+    ],
+    ids=["value", "name", "folder"],
+)
+async def test_what_no_program_can_be_given_is_an_error_without_it(
+    runtime: ProcessRuntime, launch: dict[str, object]
+) -> None:
+    """A secret from a file may hold anything; it neither ends the gateway nor stands in the message."""
+    with pytest.raises(StartFailed, match="settings and secrets") as failed:
+        await runtime.start(request("cat", **launch))
+    assert "secret\0" not in str(failed.value)
+    assert "top" not in str(failed.value)
+
+
+async def test_an_argument_with_a_nul_is_an_error_too(runtime: ProcessRuntime) -> None:
+    """As above."""
+    with pytest.raises(StartFailed):
+        await runtime.start(request("cat", "a\0b"))

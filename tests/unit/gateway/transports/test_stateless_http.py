@@ -64,6 +64,7 @@ async def test_a_request_is_answered_without_a_session(site: Site) -> None:
     assert answer.json()["id"] == 7
     assert "mcp-session-id" not in answer.headers
     assert site.sessions.all == []
+    assert site.sessions.stateless[0].transport == "streamable-http"
 
 
 async def test_session_and_event_ids_are_ignored(site: Site) -> None:
@@ -257,10 +258,11 @@ async def test_a_long_answer_is_not_read_again(site: Site) -> None:
 async def test_what_is_refused_before_it_is_served_echoes_the_id(site: Site) -> None:
     """503, and when to try again."""
     site.health.accepting = False
-    answer = await post(site, "ping")
-    assert (answer.status_code, code(answer)) == (503, -32000)
-    assert answer.headers["retry-after"] == str(limits.RETRY_AFTER_S)
-    assert site.sessions.stateless == []
+    draining = await post(site, "ping")
+    site.health.accepting, site.sessions.full = True, True
+    for answer in (draining, await post(site, "ping")):
+        assert (answer.status_code, code(answer)) == (503, -32000)
+        assert answer.headers["retry-after"] == str(limits.RETRY_AFTER_S)
 
 
 async def test_accept_is_obeyed(site: Site) -> None:

@@ -1,0 +1,48 @@
+"""Frames of servers that send rubbish: what can be used is, and nothing takes long."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from gateway import limits
+from gateway.jsonrpc.messages import Notification
+from gateway.upstreams.frames import Frames
+
+NOTE = b'{"jsonrpc":"2.0","method":"n"}'
+
+
+def test_a_bad_element_of_a_short_batch_costs_only_itself() -> None:
+    """As a bad line does."""
+    found = Frames("fake").unpack(b'[1,{"jsonrpc":"1.0","method":"n"},%b,[]]' % NOTE)
+    assert found == [Notification("n")]
+
+
+def test_a_long_batch_of_messages_is_taken_apart() -> None:
+    """Results may be long, also together."""
+    padded = NOTE + b" " * limits.MAX_NARROW_BYTES
+    assert Frames("fake").unpack(b"[%b,%b]" % (padded, NOTE)) == [Notification("n")] * 2
+
+
+@pytest.mark.parametrize(
+    "element",
+    [b"1", b"{}", b"[]", b"null", NOTE, b'{"jsonrpc":"2.0"}'],
+    ids=lambda element: element.decode(),
+)
+def test_a_batch_of_very_many_is_refused_at_once(element: bytes) -> None:
+    """It would fall into a million pieces, with a complaint on each."""
+    frame = b"[%b]" % b",".join([element] * 500_000)
+    began = time.perf_counter()
+    assert Frames("fake").unpack(frame) == []
+    assert time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "read"), [(b"a\\ud83d", "a\ufffd"), (b"\\ude00\\ud83d\\ude00", "\ufffd\U0001f600")]
+)
+def test_half_surrogate_pairs_are_mended(text: bytes, read: str) -> None:
+    """Also in a batch."""
+    frame = b'{"jsonrpc":"2.0","method":"%b"}' % text
+    assert Frames("fake").unpack(frame) == [Notification(read)]
+    assert Frames("fake").unpack(b"[%b]" % frame) == [Notification(read)]
