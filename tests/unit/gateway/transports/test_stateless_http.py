@@ -204,6 +204,22 @@ async def test_both_eras_are_served_at_once(site: Site) -> None:
     assert len(site.last.received) == 3
 
 
+async def test_ill_typed_meta_is_modern_all_the_same(site: Site) -> None:
+    """Without any header of this revision: the error says what is wrong, not that a session is missing."""
+    body = modern("ping")
+    body["params"]["_meta"] = {"io.modelcontextprotocol/protocolVersion": 7}
+    answer = await post(site, "ping", body=body, **{"MCP-Protocol-Version": ""})
+    assert (answer.status_code, code(answer)) == (400, -32602)
+
+
+async def test_the_answers_of_a_session_may_hold_anything(site: Site) -> None:
+    """What a legacy client quotes in a result does not make it modern."""
+    async with site.connect() as client:
+        taken = await client.post("/mcp", json={"jsonrpc": "2.0", "id": 9, "result": META})
+        assert taken.status_code == 202
+    assert len(site.last.received) == 2
+
+
 async def test_an_unknown_method_is_404(site: Site) -> None:
     """And so an older client's probe knows at once."""
     answer = await post(site, "nope")
