@@ -24,7 +24,7 @@ CALLS = {
     "time": ("get_current_time", {"timezone": "Europe/Berlin"}, b"Europe/Berlin"),
     "git": ("git_log", {"repo_path": "/srv/repo"}, b"first commit"),
     "everything": ("echo", {"message": "hello"}, b"Echo: hello"),
-    "filesystem": ("list_allowed_directories", {}, b"/work"),
+    "filesystem": ("list_allowed_directories", {}, b"/srv"),
     "memory": ("read_graph", {}, b"entities"),
 }
 

@@ -47,7 +47,7 @@ SERVERS: Final[Mapping[str, tuple[str, ...]]] = {
     "time": ("python3", "-m", "mcp_server_time"),
     "git": ("python3", "-m", "mcp_server_git"),
     "everything": ("mcp-server-everything", "stdio"),
-    "filesystem": ("mcp-server-filesystem", "/work"),
+    "filesystem": ("mcp-server-filesystem", "/srv"),
     "memory": ("mcp-server-memory",),
 }
 """The command of each server in the image."""
