@@ -12,7 +12,7 @@ import trio
 
 from actors.assignment import Slot
 from actors.call import Call
-from actors.greeting import greet
+from actors.greeting import WrongEra, greet
 from actors.list_reading import read_lists
 from actors.listening import Listening
 from actors.server_request import ServerRequest
@@ -227,24 +227,33 @@ class Container(Listener):
         error: GatewayError | None = None
         try:
             error = await self._live_once()
-            if self._died_of_probe(error):
-                # Some servers exit on anything before `initialize`. They are not asked again.
-                log.info("probe_killed", server=self.server.name)
-                self.spoken = self.spoken.learn("modern", speaks=False)
+            if (spoken := self._other_era(error)) is not None:
+                log.info("era_changed", server=self.server.name, reason=str(error))
+                self.spoken = spoken
                 error = await self._live_once()
         finally:
             self.retire()
             self._keeper.exited(self, None if self._asked else error)
 
-    def _died_of_probe(self, error: GatewayError | None) -> bool:
-        """Whether it may have ended because it was asked if it is a modern one, and not for anything worse."""
+    def _other_era(self, error: GatewayError | None) -> Spoken | None:
+        """What to know of the server when it is started once more, because it was addressed in the wrong era.
+
+        Some legacy servers exit on anything before `initialize`. None where something else is the matter.
+        """
+        if self.ready or self._asked:
+            return None
+        if isinstance(error, WrongEra):
+            return Spoken(legacy=False)
         is_probed = self.spoken.modern is None and self.era == "modern"
-        return isinstance(error, Gone) and is_probed and not self.ready and not self._asked
+        if isinstance(error, Gone) and is_probed:
+            return self.spoken.learn("modern", speaks=False)
+        return None
 
     async def _live_once(self) -> GatewayError | None:
         """Starts the server and serves it to its end; says why it ended."""
         error: GatewayError | None = None
         self._pipe = None
+        self._opening = trio.CancelScope()
         try:
             with self._opening:
                 async with self._starts:
@@ -261,7 +270,7 @@ class Container(Listener):
         try:
             error = await self._serve(pipe)
         finally:
-            if not self._died_of_probe(error):
+            if self._other_era(error) is None:
                 self.retire()
             if self.upstream is not None:
                 self.upstream.end(Gone(f"server {self.server.name} was stopped"))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import trio
 
 from actors.dialects import LEGACY, ModernDialect
+from actors.server_request import METHOD_NOT_FOUND
 from actors.upstream import Upstream
 from gateway import limits
 from gateway.errors import ProtocolFault, TooSlow
@@ -25,6 +26,10 @@ from gateway.mcp.spoken import UNASKED, Spoken
 
 _SHOWN_CHARS = 100
 """Of what a server says it speaks, in an error."""
+
+
+class WrongEra(ProtocolFault):
+    """The server does not speak the era in which it was addressed first, and is locked to it now."""
 
 
 async def greet(
@@ -49,6 +54,7 @@ async def greet(
         TooSlow: no answer within `within_s`.
         Gone: the server ended first; the text has the tail of its stderr.
         ProtocolFault: it answered an error, nonsense, or speaks no revision that is spoken here.
+        WrongEra: it will not be spoken to in this era, but may be in the other one once it is started anew.
     """
     deadline = trio.current_time() + within_s
     if spoken.era_for(profile.era) == "modern":
@@ -56,14 +62,15 @@ async def greet(
         if await _discover(upstream, within_s=patience_s):
             return spoken.learn("modern", speaks=True)
         spoken = spoken.learn("modern", speaks=False)
-    try:
-        await _initialize(upstream, profile, within_s=max(0.0, deadline - trio.current_time()))
-    except ProtocolFault:
-        # Known as a legacy server or not: it may be another one by now, and modern ones refuse `initialize` variously.
+    refusal = await _initialize(
+        upstream, profile, within_s=max(0.0, deadline - trio.current_time())
+    )
+    if refusal is not None:
+        # Known as a legacy server or not: it may be another one by now.
         left_s = max(0.0, deadline - trio.current_time())
         if await _discover(upstream, within_s=left_s):
             return Spoken(legacy=False, modern=True)
-        raise
+        raise _refused(upstream.server, refusal)
     return spoken.learn("legacy", speaks=True)
 
 
@@ -108,8 +115,10 @@ async def _discover(upstream: Upstream, *, within_s: float) -> bool:
     return False
 
 
-async def _initialize(upstream: Upstream, profile: ClientProfile, *, within_s: float) -> None:
-    """Does the handshake.
+async def _initialize(
+    upstream: Upstream, profile: ClientProfile, *, within_s: float
+) -> Failure | None:
+    """Does the handshake; gives the error that it was answered with, None where it was done.
 
     Raises:
         TooSlow, Gone, ProtocolFault, Overloaded
@@ -119,10 +128,21 @@ async def _initialize(upstream: Upstream, profile: ClientProfile, *, within_s: f
         capabilities=capabilities.client_to_legacy(profile.capabilities, versions.LATEST),
         client_info=CLIENT_INFO,
     )
-    result = await upstream.ask("initialize", params.fields(offered), within_s=within_s)
-    hello = handshake.parse_initialize_result(result)
+    answer = await upstream.inquire("initialize", params.fields(offered), within_s=within_s)
+    if isinstance(answer, Failure):
+        return answer
+    hello = handshake.parse_initialize_result(answer)
     upstream.dialect = LEGACY
     upstream.notify("notifications/initialized")
     if profile.log_level and "logging" in hello.capabilities:
         upstream.set_log_level(profile.log_level)
     upstream.hello = hello
+    return None
+
+
+def _refused(server: str, refusal: Failure) -> ProtocolFault:
+    """The error for a server that refused the handshake, and then to be discovered."""
+    text = f"server {server} refused initialize: {refusal.message} ({refusal.code})"
+    if discover.is_modern_error(refusal) or refusal.code == METHOD_NOT_FOUND:
+        return WrongEra(text)
+    return ProtocolFault(text)
