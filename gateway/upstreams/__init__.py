@@ -1,6 +1,6 @@
-"""Message pipes to live servers, by what carries them: a runtime's link, Streamable HTTP, HTTP+SSE.
+"""Message pipes to live servers, by what carries them: a runtime's link, Streamable HTTP, HTTP+SSE, a WebSocket.
 
-`open_remote` is the door to those over HTTP. Importing this package does not load httpx, and neither may a module that
+`open_remote` is the door to those of remote servers. Importing this package does not load httpx, and neither may a module that
 is imported at start.
 """
 

@@ -1,4 +1,4 @@
-"""The kinds of remote server. Loads httpx, so that only `gateway.upstreams` may import it, and late."""
+"""The kinds of remote server. Loads httpx and trio-websocket, so that only `gateway.upstreams` may import it, and late."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from gateway.ports import MessagePipe
 from gateway.upstreams.param_book import ParamHeaderBook
 from gateway.upstreams.probe import ProbePipe
 from gateway.upstreams.sse import SsePipe
+from gateway.upstreams.websocket import WebSocketPipe
 
 MakePipe = Callable[[RemoteLaunch, str, ParamHeaderBook], MessagePipe]
 """Makes a pipe to the server of that name, which shares that book with others; nothing is connected before it runs."""
@@ -17,5 +18,6 @@ MakePipe = Callable[[RemoteLaunch, str, ParamHeaderBook], MessagePipe]
 UPSTREAMS: Final[Mapping[str, MakePipe]] = {
     "streamable-http": lambda launch, server, book: ProbePipe(launch, server=server, book=book),
     "sse": lambda launch, server, _book: SsePipe(launch, server=server),
+    "websocket": lambda launch, server, _book: WebSocketPipe(launch, server=server),
 }
 """By `transport` of the launch."""
