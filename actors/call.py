@@ -35,7 +35,8 @@ class Call:
         method: as the server knows it.
         fields: the params' members; names are already the server's own.
         server: the server's name, for texts.
-        profile: what the server is told of the client.
+        profile: the client: what a modern server is told of it with each call, and the era of its answers.
+        greeting: what a legacy server that is started for this call is told, once; the profile by default.
         progress_token: the client's token, None if it wants no progress.
         owner: who a container's state belongs to; calls of one owner may share a container.
         timeout_s: until the answer, and anew with each progress notification.
@@ -49,6 +50,7 @@ class Call:
         "cap",
         "deadline",
         "fields",
+        "greeting",
         "holder",
         "is_settled",
         "method",
@@ -56,6 +58,7 @@ class Call:
         "owner",
         "profile",
         "progress_token",
+        "rounds",
         "server",
         "started",
         "timeout_s",
@@ -72,6 +75,7 @@ class Call:
         settled: Callable[[Call, Answer | None], None],
         relayed: Callable[[Call, Message], None],
         profile: ClientProfile = NEUTRAL,
+        greeting: ClientProfile | None = None,
         progress_token: Id | None = None,
     ) -> None:
         self.method = method
@@ -80,8 +84,11 @@ class Call:
         self.owner = owner
         self.timeout_s = timeout_s
         self.profile = profile
+        self.greeting = profile if greeting is None else greeting
         self.progress_token = progress_token
         self.holder: Holder | None = None
+        self.rounds = 0
+        """How often its server has asked the client, where that takes a call each time."""
         self.number = 0
         """The id under which the server has it; 0 before it was sent."""
         self.started = trio.current_time()

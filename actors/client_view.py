@@ -10,6 +10,7 @@ import msgspec
 from actors.listings import Listings
 from gateway.errors import UnknownTarget
 from gateway.mcp.listing import KINDS, Kind, ServerLists
+from gateway.mcp.versions import Era
 from gateway.ports import Route
 from gateway.routing import Directory
 
@@ -26,10 +27,12 @@ class ClientView:
 
     Args:
         listings: what all servers offer.
+        era: the client's: items are in its words.
     """
 
-    def __init__(self, listings: Listings) -> None:
+    def __init__(self, listings: Listings, *, era: Era = "legacy") -> None:
         self._listings = listings
+        self._era = era
         self._overrides: dict[str, ServerLists] = {}
         """Lists of this client's own containers, where they differ from everybody's."""
         self._own: tuple[Directory, Directory] | None = None
@@ -44,11 +47,11 @@ class ClientView:
     @property
     def directory(self) -> Directory:
         """All that this client is shown."""
-        shared = self._listings.directory()
+        shared = self._listings.directory(self._era)
         if not self._overrides:
             return shared
         if self._own is None or self._own[0] is not shared:
-            self._own = (shared, self._listings.directory(self._overrides))
+            self._own = (shared, self._listings.directory(self._era, self._overrides))
         return self._own[1]
 
     def show_all(self) -> Directory:

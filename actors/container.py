@@ -12,20 +12,27 @@ import trio
 
 from actors.assignment import Slot
 from actors.call import Call
+from actors.greeting import WrongEra, greet
 from actors.list_reading import read_lists
+from actors.listening import Listening
 from actors.server_request import ServerRequest
 from actors.upstream import Listener, Opener, Upstream
 from gateway import limits
-from gateway.catalog.model import ContainerLaunch, EnabledServer, ProcessLaunch
+from gateway.catalog.model import ContainerLaunch, EnabledServer, ProcessLaunch, RemoteLaunch
 from gateway.errors import GatewayError, Gone, StartFailed
 from gateway.jsonrpc.messages import Notification
+from gateway.mcp import listen
 from gateway.mcp.listing import ServerLists
 from gateway.mcp.profile import ClientProfile
+from gateway.mcp.spoken import Spoken
+from gateway.mcp.versions import Era
 from gateway.ports import MessagePipe, Runtime, StartRequest
 from gateway.telemetry.log import get_logger
 from gateway.upstreams.stdio import StdioPipe
 
 log = get_logger("container")
+
+_SUBSCRIBING = frozenset({"resources/subscribe", "resources/unsubscribe"})
 
 
 class Keeper(Protocol):
@@ -61,7 +68,8 @@ class Container(Listener):
         server: what it runs.
         opener: how it is started.
         owner: whose it is from the start on, None for a spare.
-        profile: what the server is told of its client.
+        profile: the client that it is started for; a legacy server is told of it, once.
+        spoken: which eras the server is known to speak.
         starts: how many may start at a time, over all servers.
         keeper: the pool.
     """
@@ -74,6 +82,7 @@ class Container(Listener):
         *,
         owner: str | None,
         profile: ClientProfile,
+        spoken: Spoken,
         starts: trio.CapacityLimiter,
         keeper: Keeper,
     ) -> None:
@@ -81,6 +90,8 @@ class Container(Listener):
         self.server = server
         self.owner = owner
         self.profile = profile
+        self.spoken = _carried(server, spoken)
+        """Which eras it is known to speak; what was found out while greeting it included."""
         self.subscriptions: set[bytes] = set()
         """The resources that its owner subscribed to, as JSON texts: they live as long as it does."""
         self._retired = False
@@ -101,6 +112,8 @@ class Container(Listener):
         self._opening = trio.CancelScope()
         self._relist = trio.Event()
         self._announced = False
+        self._listening: Listening | None = None
+        """What a modern server tells unasked; None for others."""
 
     def __repr__(self) -> str:
         """Its number, state and owner."""
@@ -110,6 +123,18 @@ class Container(Listener):
     def ready(self) -> bool:
         """Whether the handshake is done and the server still there."""
         return self.upstream is not None and self.upstream.hello is not None
+
+    @property
+    def era(self) -> Era:
+        """The era in which it is spoken to, or will be as far as is known."""
+        if self.upstream is not None:
+            return self.upstream.dialect.era
+        return self.spoken.era_for(self.profile.era)
+
+    @property
+    def spoken_key(self) -> str:
+        """What tells it apart from others of its kind: a modern server is told of its client in each call."""
+        return spoken_key(self.era, self.profile)
 
     @property
     def stale(self) -> bool:
@@ -155,7 +180,7 @@ class Container(Listener):
             inflight=self.inflight,
             stale=self.stale,
             idle_since=self.idle_since,
-            profile=self.profile.key,
+            profile=self.spoken_key,
             pinned=bool(self.subscriptions),
             stopping=self._stop.is_set() or self.upstream_ended,
         )
@@ -170,7 +195,10 @@ class Container(Listener):
             self.subscriptions.add(bytes(call.fields["uri"]))
         elif call.method == "resources/unsubscribe":
             self.subscriptions.discard(bytes(call.fields["uri"]))
-        self.upstream.start(call)
+        if self._listening is not None and call.method in _SUBSCRIBING:
+            self._listening.take(call)
+        else:
+            self.upstream.start(call)
 
     def retire(self) -> None:
         """Takes no more calls; what is in flight may end."""
@@ -198,6 +226,35 @@ class Container(Listener):
         """Lives. Returns when nothing of the server is left; never raises but for cancellation."""
         error: GatewayError | None = None
         try:
+            error = await self._live_once()
+            if (spoken := self._other_era(error)) is not None:
+                log.info("era_changed", server=self.server.name, reason=str(error))
+                self.spoken = spoken
+                error = await self._live_once()
+        finally:
+            self.retire()
+            self._keeper.exited(self, None if self._asked else error)
+
+    def _other_era(self, error: GatewayError | None) -> Spoken | None:
+        """What to know of the server when it is started once more, because it was addressed in the wrong era.
+
+        Some legacy servers exit on anything before `initialize`. None where something else is the matter.
+        """
+        if self.ready or self._asked:
+            return None
+        if isinstance(error, WrongEra):
+            return Spoken(legacy=False)
+        is_probed = self.spoken.modern is None and self.era == "modern"
+        if isinstance(error, Gone) and is_probed:
+            return self.spoken.learn("modern", speaks=False)
+        return None
+
+    async def _live_once(self) -> GatewayError | None:
+        """Starts the server and serves it to its end; says why it ended."""
+        error: GatewayError | None = None
+        self._pipe = None
+        self._opening = trio.CancelScope()
+        try:
             with self._opening:
                 async with self._starts:
                     self._pipe = await self._opener()
@@ -209,16 +266,16 @@ class Container(Listener):
                 f"the gateway failed to start server {self.server.name}; its log says how"
             )
         if (pipe := self._pipe) is None:
-            self._keeper.exited(self, None if self._asked else error)
-            return
+            return error
         try:
             error = await self._serve(pipe)
         finally:
-            self.retire()
+            if self._other_era(error) is None:
+                self.retire()
             if self.upstream is not None:
                 self.upstream.end(Gone(f"server {self.server.name} was stopped"))
             await pipe.aclose()
-            self._keeper.exited(self, None if self._asked else error)
+        return error
 
     async def _serve(self, pipe: MessagePipe) -> GatewayError | None:
         """Greets the server and keeps the connection until it ends; says why it ended."""
@@ -229,13 +286,18 @@ class Container(Listener):
             nursery.start_soon(upstream.run)
             nursery.start_soon(self._end_when_stopped, nursery.cancel_scope)
             try:
-                await upstream.initialize(
-                    within_s=self.server.pooling.init_timeout_s, profile=self.profile
+                self.spoken = await greet(
+                    upstream,
+                    within_s=self.server.pooling.init_timeout_s,
+                    profile=self.profile,
+                    spoken=self.spoken,
                 )
             except GatewayError as failure:
                 error = failure
             else:
                 self._greeted(upstream)
+                if self._listening is not None:
+                    nursery.start_soon(self._listening.run)
                 nursery.start_soon(self._keep_listing, upstream)
                 await upstream.wait_gone()
                 error = upstream.ended
@@ -245,6 +307,8 @@ class Container(Listener):
     def _greeted(self, upstream: Upstream) -> None:
         """The handshake is done."""
         self.upstream = upstream
+        if upstream.dialect.era == "modern":
+            self._listening = Listening(upstream, missed=self.read_lists)
         self.idle_since = trio.current_time()
         took_ms = round((self.idle_since - self.started) * 1000)
         log.info("server_ready", server=self.server.name, name=upstream.pipe.name, ms=took_ms)
@@ -296,11 +360,33 @@ class Container(Listener):
 
     def notified(self, notification: Notification) -> None:
         """A notification that belongs to no call."""
+        if self._listening is not None:
+            if notification.method == listen.ACKNOWLEDGED:
+                self._listening.acknowledged(notification)
+                return
+            try:
+                notification = listen.untagged(notification)
+            except GatewayError as error:
+                log.debug("bad_notification", server=self.server.name, reason=str(error))
+                return
         self._keeper.notified(self, notification)
 
     def asked(self, request: ServerRequest) -> None:
         """A request to the client."""
         self._keeper.asked(self, request)
+
+
+def spoken_key(era: Era, greeting: ClientProfile) -> str:
+    """Equal for clients that one running server of that era can serve without being started anew."""
+    return "modern" if era == "modern" else greeting.key
+
+
+def _carried(server: EnabledServer, spoken: Spoken) -> Spoken:
+    """The eras that its transport can carry: HTTP+SSE is older than the modern one."""
+    launch = server.launch
+    if isinstance(launch, RemoteLaunch) and launch.transport == "sse":
+        return Spoken(legacy=True, modern=False)
+    return spoken
 
 
 def opener_of(server: EnabledServer, runtime: Runtime) -> Opener:

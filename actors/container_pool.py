@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from random import Random
 from typing import Literal, Protocol
 
 import msgspec
 import trio
+from msgspec import structs
 
 from actors import assignment
 from actors.call import Call, Deadlines
-from actors.container import Container
+from actors.container import Container, spoken_key
 from actors.kit.backoff import Backoff
 from actors.kit.mailbox import Mailbox
 from actors.server_request import ServerRequest
@@ -26,7 +28,8 @@ from gateway.catalog.model import EnabledServer
 from gateway.errors import GatewayError, Gone, Unavailable
 from gateway.jsonrpc.messages import Notification
 from gateway.mcp.listing import ServerLists
-from gateway.mcp.profile import NEUTRAL, ClientProfile
+from gateway.mcp.profile import NEUTRAL, ClientProfile, stranger
+from gateway.mcp.spoken import UNASKED, Spoken
 from gateway.telemetry.log import get_logger
 
 log = get_logger("pool")
@@ -81,6 +84,7 @@ class ContainerPool:
         starts: bounds parallel starts over all servers.
         deadlines: told of every call.
         reports: where news go.
+        recall: which eras the server was found to speak earlier.
         random: jitter of the pauses after failed starts.
     """
 
@@ -93,6 +97,7 @@ class ContainerPool:
         deadlines: Deadlines,
         reports: Reports,
         random: Random,
+        recall: Callable[[], Spoken] = lambda: UNASKED,
     ) -> None:
         self.server = server
         self._opener = opener
@@ -115,6 +120,8 @@ class ContainerPool:
         self._to_start: list[Container] = []
         self._profile = NEUTRAL
         """The newest client's: spares are greeted in the name of a client like the last one."""
+        self._recall = recall
+        self._spoken: Spoken | None = None
         self._lists_wanted = False
         self._last_key = 0
         self._failures = 0
@@ -129,6 +136,13 @@ class ContainerPool:
         """The server and what runs."""
         states = " ".join(container.state for container in self._containers.values())
         return f"<ContainerPool {self.server.name} [{states}] waiting={self._queued()}>"
+
+    @property
+    def spoken(self) -> Spoken:
+        """Which eras the server is known to speak."""
+        if self._spoken is None:
+            self._spoken = self._recall()
+        return self._spoken
 
     # --- calls -------------------------------------------------------------------------------------------------
 
@@ -167,8 +181,8 @@ class ContainerPool:
 
     def expect(self, profile: ClientProfile) -> None:
         """A client has come: what is started ahead of its calls is greeted in its name."""
-        if self.server.pooling.isolation in {"session", "call"}:
-            self._profile = profile
+        alone = self.server.pooling.isolation in {"session", "call"}
+        self._profile = profile if alone else stranger(profile.era)
 
     def inform(self, owner: str, notification: Notification) -> None:
         """Passes a client's notification on to its owner's running server, if there is one."""
@@ -198,7 +212,7 @@ class ContainerPool:
             call.owner,
             self.server.pooling,
             waiting=queued,
-            profile=call.profile.key,
+            profile=spoken_key(self.spoken.era_for(call.profile.era), call.greeting),
         )
         match decision:
             case assignment.Use(key):
@@ -212,7 +226,7 @@ class ContainerPool:
                 if evict is not None:
                     self._retire(self._containers[evict])
                 self._queue(call)
-                self._add(owner=call.owner, profile=call.profile)
+                self._add(owner=call.owner, profile=call.greeting)
 
     def _use(self, container: Container, call: Call) -> None:
         """Gives the call to a ready container, which belongs to the call's owner from now on."""
@@ -253,6 +267,8 @@ class ContainerPool:
         """The handshake is done: its calls go out."""
         self._failures = 0
         self._backoff.reset()
+        if not self._is_outdated(container):
+            self._spoken = self.spoken.merged(container.spoken)
         if container.owner is not None:
             self._by_owner[container.owner] = container
             self._serve_waiting(container.owner)
@@ -314,6 +330,7 @@ class ContainerPool:
         if self._is_outdated(container):
             return
         self._lists_wanted = False
+        lists = structs.replace(lists, spoken=self.spoken)
         private = self.server.pooling.isolation in {"session", "call"}
         if announced and private and container.owner is not None:
             self._reports.changed_for(container.owner, self.server.name, lists)
@@ -381,6 +398,8 @@ class ContainerPool:
 
     def replace(self, server: EnabledServer, opener: Opener) -> None:
         """Runs another spec from now on: calls in flight end where they are, new ones get new containers."""
+        if server.list_key != self.server.list_key:
+            self._spoken = None
         self.server = server
         self._opener = opener
         self._failures = 0
@@ -469,6 +488,7 @@ class ContainerPool:
             self._opener,
             owner=owner,
             profile=profile,
+            spoken=self.spoken,
             starts=self._starts,
             keeper=self,
         )

@@ -10,6 +10,7 @@ from actors.listings import Listings
 from gateway.catalog.model import EnabledServer
 from gateway.jsonrpc.messages import Notification, Request
 from gateway.mcp.profile import ClientProfile
+from gateway.mcp.spoken import Spoken
 from gateway.ports import Outlet, Principal
 
 
@@ -19,6 +20,10 @@ class Door(Protocol):
     @property
     def server(self) -> EnabledServer:
         """What is behind it."""
+
+    @property
+    def spoken(self) -> Spoken:
+        """Which eras it is known to speak."""
 
     def submit(self, call: Call) -> None:
         """Takes a call; it settles later."""

@@ -12,10 +12,15 @@ from gateway import limits
 from gateway.errors import ProtocolFault, TooSlow
 from gateway.jsonrpc import codec
 from gateway.mcp import capabilities, listing
+from gateway.mcp.cache_hints import CacheHint, merged_hint
 from gateway.mcp.listing import KINDS, Item, Kind, ServerLists
+from gateway.mcp.param_headers import usable_schema
 from gateway.telemetry.log import get_logger
 
 log = get_logger("listing")
+
+_SHOWN_CHARS = 80
+"""Of a tool's name, in the log."""
 
 
 async def read_lists(upstream: Upstream) -> ServerLists:
@@ -28,9 +33,10 @@ async def read_lists(upstream: Upstream) -> ServerLists:
     if hello is None:
         raise ProtocolFault(f"server {upstream.server} was asked for lists before its handshake")
     lists: dict[Kind, tuple[Item, ...]] = {}
+    hints: dict[Kind, CacheHint] = {}
     with trio.move_on_after(limits.LISTS_TIMEOUT_S) as patience:
         for kind in capabilities.listed_kinds(hello.capabilities):
-            lists[kind] = await _read_list(upstream, kind)
+            lists[kind], hints[kind] = await _read_list(upstream, kind)
     if patience.cancelled_caught:
         raise TooSlow(
             f"server {upstream.server} did not show all of its lists within {limits.LISTS_TIMEOUT_S:g} s"
@@ -44,15 +50,17 @@ async def read_lists(upstream: Upstream) -> ServerLists:
         instructions=hello.instructions,
         server_info=hello.server_info,
         version=hello.version,
+        hints=hints if upstream.dialect.era == "modern" else {},
     )
 
 
-async def _read_list(upstream: Upstream, kind: Kind) -> tuple[Item, ...]:
+async def _read_list(upstream: Upstream, kind: Kind) -> tuple[tuple[Item, ...], CacheHint]:
     """One list, following its cursors as far as the bounds allow; what is beyond them is left out, and logged.
 
     A server without templates may refuse that method: an empty list.
     """
     items: list[Item] = []
+    hints: list[CacheHint] = []
     complaints: list[str] = []
     size = 0
     cursor = ""
@@ -67,7 +75,8 @@ async def _read_list(upstream: Upstream, kind: Kind) -> tuple[Item, ...]:
             break
         page = listing.parse_page(kind, result)
         complaints += page.skipped
-        items += page.items
+        items += page.items if kind != "tools" else _callable(upstream, page.items, complaints)
+        hints.append(page.hint)
         size += len(memoryview(result))
         cursor = page.next_cursor or ""
         if cursor in seen:
@@ -77,7 +86,20 @@ async def _read_list(upstream: Upstream, kind: Kind) -> tuple[Item, ...]:
             break
         seen.add(cursor)
     _complain(upstream.server, kind, complaints)
-    return tuple(items[: limits.MAX_LIST_ITEMS])
+    return tuple(items[: limits.MAX_LIST_ITEMS]), merged_hint(hints)
+
+
+def _callable(upstream: Upstream, tools: Sequence[Item], complaints: list[str]) -> Sequence[Item]:
+    """The tools that can be called: modern clients must not show one whose `x-mcp-header` is wrong, and we are one."""
+    if upstream.dialect.era == "legacy":
+        return tools
+    kept = []
+    for tool in tools:
+        if (reason := usable_schema(tool.fields["inputSchema"])) is None:
+            kept.append(tool)
+        else:
+            complaints.append(f"tool {tool.key[:_SHOWN_CHARS]!r} is left out: {reason}")
+    return kept
 
 
 async def _read_page(upstream: Upstream, kind: Kind, cursor: str) -> msgspec.Raw:

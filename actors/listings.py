@@ -16,7 +16,10 @@ from gateway import limits
 from gateway.catalog.model import EnabledServer
 from gateway.errors import GatewayError
 from gateway.home import Home, write_atomic
+from gateway.mcp.era_items import lists_for
 from gateway.mcp.listing import ServerLists, dump_lists, load_lists
+from gateway.mcp.spoken import UNASKED, Spoken, era_of
+from gateway.mcp.versions import ERAS, Era
 from gateway.options import NameMode
 from gateway.routing import Directory, Offering, build_directory
 from gateway.telemetry.log import get_logger
@@ -49,7 +52,8 @@ class Listings:
         self._changed = changed
         self._servers: dict[str, EnabledServer] = {}
         self._listers: dict[str, Lister] = {}
-        self._known: dict[str, ServerLists] = {}
+        self._known: dict[str, dict[Era, ServerLists]] = {}
+        """By server, and by the era in which it was asked: not all servers show the same in both."""
         self._failed_at: dict[str, float] = {}
         self._reasons: dict[str, str] = {}
         """Why the lists of a server could not be had when it was last tried."""
@@ -59,9 +63,9 @@ class Listings:
         self._dirty = trio.Event()
         self._settled_by = -math.inf
         """Until when news of a changed configuration wait for lists that are on their way."""
-        self._unsaved: set[str] = set()
+        self._unsaved: set[tuple[str, Era]] = set()
         self._to_save = trio.Event()
-        self._directory: Directory | None = None
+        self._directories: dict[Era, Directory] = {}
         self._noted: frozenset[str] = frozenset()
         """What was said of hidden names already."""
 
@@ -73,18 +77,30 @@ class Listings:
 
     # --- what sessions ask -------------------------------------------------------------------------------------
 
-    def directory(self, overrides: Mapping[str, ServerLists] | None = None) -> Directory:
-        """The merged directory; with `overrides`, as a client sees it whose own containers differ."""
+    def directory(
+        self, era: Era = "legacy", overrides: Mapping[str, ServerLists] | None = None
+    ) -> Directory:
+        """The merged directory for clients of that era; with `overrides`, as one sees it whose own containers differ."""
         if overrides:
-            return self._build({**self._known, **overrides})
-        if self._directory is None:
-            self._directory = self._build(self._known)
-            self._tell_notes(self._directory)
-        return self._directory
+            return self._build(era, overrides)
+        if era not in self._directories:
+            self._directories[era] = directory = self._build(era, {})
+            self._tell_notes(directory)
+        return self._directories[era]
 
-    def lists_of(self, server: str) -> ServerLists | None:
-        """One server's lists, None where they are not known."""
-        return self._known.get(server)
+    def lists_of(self, server: str, era: Era = "legacy") -> ServerLists | None:
+        """One server's lists as clients of that era see them, None where they are not known."""
+        known = self._known.get(server)
+        if not known:
+            return None
+        return known[era] if era in known else lists_for(era, next(iter(known.values())))
+
+    def spoken(self, server: str) -> Spoken:
+        """Which eras the server is known to speak."""
+        spoken = UNASKED
+        for lists in self._known.get(server, {}).values():
+            spoken = spoken.merged(lists.spoken)
+        return spoken
 
     def complete(self, patience_s: float) -> bool:
         """Whether the lists of every server are known, or known not to be had for now.
@@ -130,9 +146,11 @@ class Listings:
             return
         self._failed_at.pop(server, None)
         self._reasons.pop(server, None)
-        if self._known.get(server) != lists:
-            self._known[server] = lists
-            self._unsaved.add(server)
+        era = era_of(lists.version)
+        known = self._known.setdefault(server, {})
+        if known.get(era) != lists:
+            known[era] = lists
+            self._unsaved.add((server, era))
             self._to_save.set()
             self._touch()
         self._arrived()
@@ -193,13 +211,16 @@ class Listings:
 
     def _recall(self, server: EnabledServer) -> None:
         """Reads a server's lists from the cache. What is stale or unreadable is as good as nothing."""
-        try:
-            self._known[server.name] = load_lists(self._home.lists(server.list_key).read_bytes())
-        except FileNotFoundError:
-            self._known.pop(server.name, None)
-        except (OSError, GatewayError) as error:
-            log.warning("list_cache_unreadable", server=server.name, reason=str(error))
-            self._known.pop(server.name, None)
+        self._known.pop(server.name, None)
+        for era in ERAS:
+            try:
+                lists = load_lists(self._home.lists(server.list_key, era).read_bytes())
+            except FileNotFoundError:
+                continue
+            except (OSError, GatewayError) as error:
+                log.warning("list_cache_unreadable", server=server.name, reason=str(error))
+                continue
+            self._known.setdefault(server.name, {})[era] = lists
 
     async def _save_forever(self) -> None:
         """Writes the lists that are not in the cache yet, whenever there are any."""
@@ -211,12 +232,13 @@ class Listings:
     async def _save(self) -> None:
         """Writes what waits. A full or read-only disk costs only the cache."""
         unsaved, self._unsaved = self._unsaved, set()
-        for name in unsaved:
-            if name not in self._known:  # forgotten while another one was being written
+        for name, era in unsaved:
+            lists = self._known.get(name, {}).get(era)
+            if lists is None:  # forgotten while another one was being written
                 continue
-            content = dump_lists(self._known[name])
+            content = dump_lists(lists)
             try:
-                path = self._home.lists(self._servers[name].list_key)
+                path = self._home.lists(self._servers[name].list_key, era)
                 await trio.to_thread.run_sync(write_atomic, path, content)
             except OSError as error:
                 log.warning("list_cache_unwritable", server=name, reason=str(error))
@@ -237,7 +259,7 @@ class Listings:
 
     def _touch(self) -> None:
         """The directory is outdated."""
-        self._directory = None
+        self._directories.clear()
         self._dirty.set()
 
     def _tell_notes(self, directory: Directory) -> None:
@@ -247,16 +269,18 @@ class Listings:
                 log.info("name_note", note=note)
         self._noted = frozenset(directory.notes)
 
-    def _build(self, known: Mapping[str, ServerLists]) -> Directory:
+    def _build(self, era: Era, overrides: Mapping[str, ServerLists]) -> Directory:
         """Merges lists in the order of the servers."""
+        shown = {name: self.lists_of(name, era) for name in self._servers}
+        shown |= {name: lists_for(era, lists) for name, lists in overrides.items()}
         offerings = [
             Offering(
                 server=name,
                 prefix=server.entry.prefix,
-                lists=known[name],
+                lists=lists,
                 allowed_tools=server.tools,
             )
             for name, server in self._servers.items()
-            if name in known
+            if (lists := shown[name]) is not None
         ]
         return build_directory(offerings, names=self._names)

@@ -1,7 +1,8 @@
-"""One call of a modern client, over all of its rounds, on a server of the older era.
+"""One call of a modern client, over all of its rounds.
 
-The server's call is one, and stays open while the client is asked; the client's requests are several: each ends with a
-result, or with questions and a state, and the next one brings the answers. Must not know how requests arrive, nor how
+On a server of the older era the server's call is one, and stays open while the client is asked; the client's requests
+are several: each ends with a result, or with questions and a state, and the next one brings the answers. A modern
+server asks within its result, and each request of the client is a call of its own. Must not know how requests arrive, nor how
 states are sealed.
 
 Source: MCP 2026-07-28, basic, patterns, "Multi Round-Trip Requests".
@@ -40,7 +41,7 @@ class ModernCall:
         method: what the client asked for.
         server_info: the gateway's identity, for results.
         resubmit: sends the call to the server once more (after links were opened).
-        state: makes the `requestState` of this call.
+        state: makes the `requestState` of this call, with the server's own in it if there is one.
         ended: told once nothing waits any more.
     """
 
@@ -50,7 +51,7 @@ class ModernCall:
         *,
         server_info: msgspec.Raw,
         resubmit: Callable[[], None],
-        state: Callable[[], str],
+        state: Callable[[str | None], str],
         ended: Callable[[], None],
     ) -> None:
         self.method = method
@@ -190,7 +191,7 @@ class ModernCall:
         try:
             result = era.result_to_modern(
                 self.method,
-                answer,
+                self._with_our_state(answer, opened),
                 server_info=self._server_info,
                 extensions=opened.meta.extensions,
             )
@@ -198,13 +199,37 @@ class ModernCall:
             return codec.failure(error, opened.request_id)
         return Result(opened.request_id, result)
 
+    def _with_our_state(self, answer: msgspec.Raw, opened: Round) -> msgspec.Raw:
+        """A modern server's questions with its state sealed in ours; other results as they are.
+
+        The server cannot tell our clients apart, so that it cannot see who brings its state back.
+
+        Raises:
+            MissingCapability: it asks for what this client did not declare.
+            ProtocolFault: it asks for nothing, or in a form that is none.
+        """
+        asked = input_required.parse_input_required(answer)
+        if asked is None:
+            return answer
+        for question in asked.requests.values():
+            said = opened.meta
+            lacking = questions.missing(question, said.capabilities, version=said.version)
+            if lacking:
+                raise MissingCapability(
+                    "The server needs something of its client that this request did not declare.",
+                    required=lacking,
+                )
+        if asked.state is None:
+            return answer
+        return input_required.with_state(answer, self._state(asked.state))
+
     def _ask_client(self) -> None:
         """Ends the open round with the questions; the call is parked until the client comes again."""
         opened, self._round = self._round, None
         if opened is None:
             return
         self.parked_at = trio.current_time()
-        asking = input_required.input_required(self._questions, self._state())
+        asking = input_required.input_required(self._questions, self._state(None))
         result = era.result_to_modern(
             self.method, asking, server_info=self._server_info, extensions=opened.meta.extensions
         )

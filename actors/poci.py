@@ -33,6 +33,7 @@ from gateway.errors import (
 from gateway.jsonrpc.messages import Notification
 from gateway.mcp import params
 from gateway.mcp.profile import ClientProfile
+from gateway.mcp.spoken import Spoken
 from gateway.ports import OneShotRuntime, StartRequest
 from gateway.telemetry.log import get_logger
 
@@ -76,6 +77,11 @@ class PociServer:
         return f"<PociServer {self.server.name} running={len(self._running)}>"
 
     # --- calls -------------------------------------------------------------------------------------------------
+
+    @property
+    def spoken(self) -> Spoken:
+        """The answers are ours, in legacy words."""
+        return Spoken(legacy=True, modern=False)
 
     def submit(self, call: Call) -> None:
         """Starts a container for a call, which settles later. Returns at once."""

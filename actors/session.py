@@ -20,7 +20,7 @@ from actors.call import Answer, Call
 from actors.client_view import ClientView
 from actors.house import House
 from actors.server_request import ServerRequest
-from gateway import __version__, limits
+from gateway import limits
 from gateway.catalog.model import EnabledServer
 from gateway.errors import (
     ActorGone,
@@ -35,6 +35,7 @@ from gateway.errors import (
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
 from gateway.mcp import handshake, log_levels, meta, params, versions
+from gateway.mcp.identity import SERVER_INFO
 from gateway.mcp.listing import LIST_METHODS, ServerLists
 from gateway.mcp.profile import NEUTRAL, profile_of
 from gateway.mcp.targets import TARGETS, Target, read_target
@@ -42,8 +43,6 @@ from gateway.ports import Outlet, Principal, Route
 from gateway.telemetry.log import get_logger
 
 log = get_logger("session")
-
-SERVER_INFO: Final = codec.raw({"name": "mcpgw", "title": "MCP gateway", "version": __version__})
 
 _SHOWN_CHARS: Final = 100
 """Of what a client sent, in a message."""
@@ -286,8 +285,9 @@ class Session:
             server=route.server,
             owner=self._owner_of(door.server),
             timeout_s=door.server.pooling.timeout_s,
+            profile=self._profile,
             # A server with several clients at a time could not be told whose sampling and roots it may use.
-            profile=self._profile if alone else NEUTRAL,
+            greeting=self._profile if alone else NEUTRAL,
             progress_token=params.progress_token(target.fields),
             settled=partial(self._settled, request.id, outlet, route),
             relayed=partial(self._relayed, outlet),

@@ -18,12 +18,13 @@ from actors.kit.guard import guard
 from actors.last_words import LastWords
 from actors.listings import Listings
 from actors.server_request import ServerRequest
-from actors.session import SERVER_INFO, Session
+from actors.session import Session
 from actors.stateless import StatelessDesk
 from gateway import limits
 from gateway.errors import GatewayError, InvalidParams, Overloaded, UnknownTarget
 from gateway.jsonrpc.messages import Notification, Request
 from gateway.mcp import params
+from gateway.mcp.identity import SERVER_INFO
 from gateway.mcp.listing import ServerLists
 from gateway.ports import Outlet, Principal
 from gateway.telemetry.log import get_logger
@@ -100,10 +101,10 @@ class SessionRegistry(Reports):
     def input_schema(self, tool: str, principal: Principal) -> msgspec.Raw | None:  # noqa: ARG002 -- all see the same
         """The input schema of an exposed tool as clients see it; None where it is not known (yet)."""
         try:
-            route = self.listings.directory().tool(tool)
+            route = self.listings.directory("modern").tool(tool)
         except UnknownTarget:
             return None
-        lists = self.listings.lists_of(route.server)
+        lists = self.listings.lists_of(route.server, "modern")
         items = lists.tools if lists is not None else ()
         return next(
             (item.fields.get("inputSchema") for item in items if item.key == route.name), None

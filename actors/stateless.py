@@ -1,7 +1,7 @@
 """Requests of the modern era: each stands for itself, and says who asks. No session, but what a call parks.
 
 Servers of the older era are shared among the calls of one principal, one call in each at a time: what such a server
-asks of its client names no call. Must not know transports: they hand requests in and get frames at an `Outlet`.
+asks of its client names no call. A modern server takes any number. Must not know transports: they hand requests in and get frames at an `Outlet`.
 
 Source: MCP 2026-07-28, basic, "Requests"; server features, "Discovery"; patterns, "Multi Round-Trip Requests".
 """
@@ -36,17 +36,17 @@ from gateway.jsonrpc.messages import Notification, Request, Result
 from gateway.mcp import (
     discover,
     era,
-    era_items,
     input_required,
     listen,
-    listing,
     meta,
     params,
     sealed,
 )
+from gateway.mcp.cache_hints import CacheHint
 from gateway.mcp.listing import LIST_METHODS
 from gateway.mcp.meta import ModernMeta
-from gateway.mcp.profile import NEUTRAL, profile_of
+from gateway.mcp.params import Fields
+from gateway.mcp.profile import profile_of, stranger
 from gateway.mcp.sealed import Seal, StateClaims
 from gateway.mcp.targets import TARGETS, Target, read_target
 from gateway.ports import Outlet, Principal
@@ -69,6 +69,10 @@ class _Order(msgspec.Struct, frozen=True):
     said: ModernMeta
     principal: Principal
     digest: str
+    responses: Fields
+    """Answers to what a modern server asked in the result before."""
+    inner: str | None
+    """That server's own state."""
 
 
 class StatelessDesk:
@@ -85,7 +89,7 @@ class StatelessDesk:
         self._server_info = server_info
         self._instance = instance
         self._seal = Seal(secrets.token_bytes(limits.STATE_KEY_BYTES))
-        self._view = ClientView(house.listings)
+        self._view = ClientView(house.listings, era="modern")
         self._calls: dict[str, ModernCall] = {}
         """Unfinished calls, by call id."""
         self._owners: dict[str, ModernCall] = {}
@@ -128,7 +132,7 @@ class StatelessDesk:
         meta.check_version(said)
         method = request.method
         if method == discover.METHOD:
-            self._reply(request, outlet, self._discovered(), era.CacheHint())
+            self._reply(request, outlet, self._discovered(), CacheHint())
         elif method in LIST_METHODS:
             return self._list(request, fields, outlet)
         elif method in TARGETS and method not in _SUBSCRIBING:
@@ -149,12 +153,10 @@ class StatelessDesk:
             instructions=directory.instructions(),
         )
 
-    def _list(
-        self, request: Request, fields: dict[str, msgspec.Raw], outlet: Outlet
-    ) -> Callable[[], None]:
+    def _list(self, request: Request, fields: Fields, outlet: Outlet) -> Callable[[], None]:
         """Answers one page of a list, waiting for unknown servers for a moment."""
         if self._view.complete(limits.UNCACHED_LIST_WAIT_S):
-            self._reply(request, outlet, self._page(request.method, fields), era.CacheHint())
+            self._reply(request, outlet, *self._page(request.method, fields))
             return _nothing
         scope = trio.CancelScope()
 
@@ -165,25 +167,24 @@ class StatelessDesk:
                 outlet.finish(None)
                 return
             try:
-                page = self._page(request.method, fields)
+                page, hint = self._page(request.method, fields)
             except GatewayError as error:
                 outlet.finish(codec.encode(codec.failure(error, request.id)))
             else:
-                self._reply(request, outlet, page, era.CacheHint())
+                self._reply(request, outlet, page, hint)
 
         self._house.spawn(wait_and_reply)
         return scope.cancel
 
-    def _page(self, method: str, fields: dict[str, msgspec.Raw]) -> msgspec.Raw:
-        """One page as modern clients see it."""
+    def _page(self, method: str, fields: Fields) -> tuple[msgspec.Raw, CacheHint]:
+        """One page, and for how long it may be kept."""
         kind = LIST_METHODS[method]
         cursor = params.text(fields, "cursor") if "cursor" in fields else None
-        page = listing.parse_page(kind, self._view.directory.page(kind, cursor))
-        items = [params.pack(era_items.to_modern(kind, item).fields) for item in page.items]
-        return listing.list_result(kind, items, page.next_cursor)
+        directory = self._view.directory
+        return directory.page(kind, cursor), directory.hint(kind)
 
     def _reply(
-        self, request: Request, outlet: Outlet, result: msgspec.Raw, hint: era.CacheHint
+        self, request: Request, outlet: Outlet, result: msgspec.Raw, hint: CacheHint
     ) -> None:
         """Sends a result of our own."""
         modern = era.result_to_modern(
@@ -205,23 +206,28 @@ class StatelessDesk:
         opened = Round(request.id, outlet, said)
         responses, state = input_required.input_responses(target.fields)
         digest = sealed.digest_of(target.fields)
+        inner = None
         if state is not None:
-            call = self._parked(state, request.method, digest, principal)
-            call.open_round(opened, responses)
-            return partial(call.left, opened)
+            claims = self._claims(state, request.method, digest, principal)
+            if claims.inner is None:
+                call = self._parked(claims)
+                call.open_round(opened, responses)
+                return partial(call.left, opened)
+            inner = claims.inner
         if self._house.draining:
             raise Overloaded("the gateway is shutting down; connect again later")
         if len(self._calls) >= limits.MAX_STATELESS_CALLS:
             raise Overloaded(f"{limits.MAX_STATELESS_CALLS} calls are open; try again later")
-        return self._start(_Order(request.method, target, said, principal, digest), opened)
+        order = _Order(request.method, target, said, principal, digest, responses, inner)
+        return self._start(order, opened)
 
-    def _parked(self, state: str, method: str, digest: str, principal: Principal) -> ModernCall:
-        """The call that a state belongs to.
+    def _claims(self, state: str, method: str, digest: str, principal: Principal) -> StateClaims:
+        """What a state says.
 
         Raises:
-            StateRefused: there is none, or it is somebody else's.
+            StateRefused: it is none of ours, too old, or somebody else's.
         """
-        claims = self._seal.open(
+        return self._seal.open(
             state,
             principal=principal.name,
             method=method,
@@ -229,6 +235,13 @@ class StatelessDesk:
             now=trio.current_time(),
             instance=self._instance,
         )
+
+    def _parked(self, claims: StateClaims) -> ModernCall:
+        """The call that waits for its client's answers.
+
+        Raises:
+            StateRefused: it does no longer.
+        """
         call = self._calls.get(claims.call_id)
         if call is None:
             raise StateRefused("This call has ended; send the request again without requestState.")
@@ -266,16 +279,17 @@ class StatelessDesk:
             self._house.spawn(partial(self._submit_later, target, submit))
         return partial(call.left, opened)
 
-    def _state(self, call_id: str, order: _Order) -> str:
-        """The state that brings a client back to its call."""
+    def _state(self, call_id: str, order: _Order, inner: str | None = None) -> str:
+        """The state that brings a client back to its call, or, with the server's own state, to its server."""
         return self._seal.seal(
             StateClaims(
                 self._instance,
-                call_id,
+                "" if inner is not None else call_id,
                 order.principal.name,
                 order.method,
                 order.digest,
                 trio.current_time() + limits.PARKED_S,
+                inner,
             )
         )
 
@@ -298,9 +312,20 @@ class StatelessDesk:
         door = self._house.door(route.server)
         if door is None:
             raise Unavailable(f"server {route.server} was removed")
-        profile = profile_of(order.said.capabilities, log_level=order.said.log_level or "")
-        owner = self._owner(door, modern, f"{order.principal.name}:{profile.key}")
+        profile = profile_of(
+            order.said.capabilities, log_level=order.said.log_level or "", era="modern"
+        )
+        # Until it was asked, a server may be one of the older era, and what it asks of its client must find the way back.
+        bridged = not door.spoken.modern
+        if door.spoken.modern is False and order.inner is not None:
+            raise StateRefused(
+                "The server is another one by now; send the request again without requestState."
+            )
+        client = f"{order.principal.name}:{profile.key}" if bridged else order.principal.name
+        owner = self._owner(door, modern, client, alone=bridged)
         fields = meta.unstamp(input_required.without_responses(target.renamed(route.name)))
+        if not bridged or order.inner is not None:
+            fields = input_required.with_responses(fields, order.responses, order.inner)
 
         def settled(call: Call, answer: Answer | None) -> None:
             self._owners.pop(call.owner, None)
@@ -312,23 +337,26 @@ class StatelessDesk:
             server=route.server,
             owner=owner,
             timeout_s=door.server.pooling.timeout_s,
-            profile=NEUTRAL if owner == EVERYBODY else profile,
+            profile=profile,
+            greeting=stranger("modern") if owner == EVERYBODY else profile,
             progress_token=params.progress_token(fields),
             settled=settled,
             relayed=modern.relayed,
         )
-        if owner != EVERYBODY:
+        if owner != EVERYBODY and bridged:
             self._owners[owner] = modern
         door.submit(modern.call)
 
-    def _owner(self, door: Door, modern: ModernCall, client: str) -> str:
-        """The owner for one call: the first of this client's that has none in flight, so that it finds its state."""
+    def _owner(self, door: Door, modern: ModernCall, client: str, *, alone: bool) -> str:
+        """The owner for one call: this client. Where it must be `alone` there, the first of its that has none in flight."""
         isolation = door.server.pooling.isolation
         if isolation == "shared":
             return EVERYBODY
         base = f"stateless:{client}:{door.server.name}"
         if isolation == "call":
             return f"{base}:{id(modern):x}"
+        if not alone:
+            return base
         numbered = (f"{base}:{number}" for number in count())
         return next(owner for owner in numbered if owner not in self._owners)
 
@@ -338,7 +366,7 @@ class StatelessDesk:
         self,
         request: Request,
         said: ModernMeta,
-        fields: dict[str, msgspec.Raw],
+        fields: Fields,
         principal: Principal,
         outlet: Outlet,
     ) -> Callable[[], None]:
@@ -352,7 +380,7 @@ class StatelessDesk:
             request.id,
             listen.accepted(wanted),
             outlet=outlet,
-            view=ClientView(self._house.listings),
+            view=ClientView(self._house.listings, era="modern"),
             owner=owner,
             house=self._house,
             server_info=self._server_info,

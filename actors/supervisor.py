@@ -24,6 +24,7 @@ from typing import Protocol
 
 import msgspec
 import trio
+from msgspec import structs
 
 from actors import container, remote
 from actors.backends import Backends, open_backends
@@ -50,6 +51,7 @@ from gateway.catalog.model import (
 from gateway.catalog.snapshot import diff_snapshots
 from gateway.configuration import load_snapshot, watched_paths
 from gateway.home import Home
+from gateway.mcp.spoken import Spoken
 from gateway.options import GatewayOptions
 from gateway.telemetry.log import get_logger, redact_values
 
@@ -291,7 +293,17 @@ class Gateway:
             deadlines=self._deadlines,
             reports=self.sessions,
             random=self._random,
+            recall=partial(self._spoken_by, server.name),
         )
+
+    def _spoken_by(self, name: str) -> Spoken:
+        """Which eras a server speaks, as far as it was found out earlier."""
+        spoken = self.listings.spoken(name)
+        server = self.snapshot.servers.get(name)
+        if server is not None and isinstance(server.launch, RemoteLaunch) and not spoken.modern:
+            # What runs there may be another release by now, and asking costs one request.
+            return structs.replace(spoken, modern=None)
+        return spoken
 
     def _opener(self, server: EnabledServer) -> Opener:
         """How a server is started."""

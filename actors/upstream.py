@@ -1,7 +1,8 @@
-"""One live MCP server behind us: the handshake, the calls in flight, the reader that settles them.
+"""One live MCP server behind us: the calls in flight, and the reader that settles them.
 
-Works over any `MessagePipe`; must not know containers, HTTP or pools. Calls are sent and settled by plain function
-calls: one task (the reader) serves all of them.
+Works over any `MessagePipe`; must not know containers, HTTP or pools. How the server is spoken to is its dialect's
+business, found out by `actors.greeting`. Calls are sent and settled by plain function calls: one task (the reader)
+serves all of them.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import msgspec
 import trio
 
 from actors.call import Answer, Call
-from actors.server_request import ServerRequest
-from gateway import __version__, limits
+from actors.dialects import LEGACY, Dialect
+from actors.rounds import Rounds
+from actors.server_request import METHOD_NOT_FOUND, ServerRequest
+from gateway import limits
 from gateway.errors import (
     GatewayError,
     Gone,
@@ -26,16 +29,16 @@ from gateway.errors import (
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.ids import IdMap
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
-from gateway.mcp import handshake, params, versions
+from gateway.mcp import params
 from gateway.mcp.handshake import ServerHello
-from gateway.mcp.profile import NEUTRAL, ClientProfile
+from gateway.mcp.profile import ClientProfile
 from gateway.ports import MessagePipe
 from gateway.telemetry.log import get_logger
 
 log = get_logger("upstream")
 
-CLIENT_INFO = codec.raw({"name": "mcpgw", "version": __version__})
-"""How the gateway introduces itself to servers."""
+OURSELVES = ClientProfile(era="modern")
+"""What servers are told of the gateway where it asks by itself: it can do nothing, and reads results as they are."""
 
 _OBJECT = ord("{")
 
@@ -73,12 +76,20 @@ class Upstream:
         self.pipe = pipe
         self.server = server
         self.hello: ServerHello | None = None
+        """What it says of itself; None before it was greeted."""
+        self.dialect: Dialect = LEGACY
         self.ended: GatewayError | None = None
         """Why it takes no more calls; None while it does."""
         self._listener = listener
         self._inflight: IdMap[Call] = IdMap()
         self._asked: dict[Id, ServerRequest] = {}
         """Requests of the server that wait for the client, by the server's own ids."""
+        self._rounds = Rounds(
+            server=server, ask=listener.asked, send=self.start, settle=self._settle
+        )
+        self._standing: dict[Id, Call] = {}
+        """Subscriptions, which no answer ends: they keep nobody busy."""
+        self._last_standing = 0
         self._gone = trio.Event()
 
     def __repr__(self) -> str:
@@ -88,14 +99,21 @@ class Upstream:
 
     @property
     def inflight(self) -> int:
-        """Calls that wait for an answer."""
-        return len(self._inflight)
+        """Calls that wait for an answer, or for their client."""
+        return len(self._inflight) + len(self._rounds)
 
     async def run(self) -> None:
         """Reads until the server is gone, then fails what is in flight. Never raises but for cancellation.
 
         Cancellation: the calls in flight stay; `end` is the owner's to call.
         """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._rounds.run)
+            await self._read()
+            nursery.cancel_scope.cancel()
+
+    async def _read(self) -> None:
+        """Takes message after message until the server is gone."""
         try:
             while True:
                 self._take(await self.pipe.receive())
@@ -119,8 +137,10 @@ class Upstream:
             return
         self.ended = error
         self._gone.set()
-        for call in self._inflight.drain():
+        standing, self._standing = self._standing, {}
+        for call in [*self._inflight.drain(), *standing.values()]:
             call.settle(failure_of(error))
+        self._rounds.end(failure_of(error))
         asked, self._asked = self._asked, {}
         for request in asked.values():
             request.retract()
@@ -133,15 +153,33 @@ class Upstream:
             call.settle(failure_of(self.ended))
             return
         number = call.number = self._inflight.add(call)
-        fields = call.fields
-        if call.progress_token is not None:
-            fields = params.with_progress_token(fields, number)
         call.holder = self
         try:
+            fields = self.dialect.dressed(call)
             self.pipe.send(Request(number, call.method, params.pack(fields)))
         except GatewayError as error:
             self._inflight.pop(number)
             call.settle(failure_of(error))
+
+    def subscribe(self, call: Call) -> Id:
+        """Sends a request that stays open; gives its id, under which the server tells of what was subscribed to."""
+        self._last_standing += 1
+        number = f"listen-{self._last_standing}"
+        if self.ended is not None:
+            call.settle(failure_of(self.ended))
+            return number
+        self._standing[number] = call
+        try:
+            self.pipe.send(Request(number, call.method, params.pack(self.dialect.dressed(call))))
+        except GatewayError as error:
+            del self._standing[number]
+            call.settle(failure_of(error))
+        return number
+
+    def unsubscribe(self, number: Id) -> None:
+        """Ends what `subscribe` began."""
+        if self._standing.pop(number, None) is not None:
+            self._send_cancelled(number, "no longer wanted")
 
     def withdraw(self, call: Call, reason: str) -> None:
         """Forgets a call and sends `notifications/cancelled` for it."""
@@ -150,7 +188,10 @@ class Upstream:
         self._inflight.pop(call.number)
         call.holder = None
         self._listener.answered()
-        fields = {"requestId": codec.raw(call.number), "reason": codec.raw(reason)}
+        self._send_cancelled(call.number, reason)
+
+    def _send_cancelled(self, number: Id, reason: str) -> None:
+        fields = {"requestId": codec.raw(number), "reason": codec.raw(reason)}
         self.notify("notifications/cancelled", fields)
 
     def notify(self, method: str, fields: Mapping[str, msgspec.Raw] | None = None) -> None:
@@ -165,7 +206,9 @@ class Upstream:
             log.debug("message_dropped", server=self.server, reason=str(error))
 
     def set_log_level(self, level: str) -> None:
-        """Tells the server how much its client wants to hear; whatever it answers."""
+        """Tells the server how much its client wants to hear; whatever it answers. Modern ones are told in each call."""
+        if self.dialect.era == "modern":
+            return
         self.start(
             Call(
                 "logging/setLevel",
@@ -189,6 +232,21 @@ class Upstream:
             Gone, TooSlow, Overloaded
             ProtocolFault: the server answered an error.
         """
+        answer = await self.inquire(method, fields, within_s=within_s)
+        if isinstance(answer, Failure):
+            raise ProtocolFault(
+                f"server {self.server} refused {method}: {answer.message} ({answer.code})"
+            )
+        return answer
+
+    async def inquire(
+        self, method: str, fields: dict[str, msgspec.Raw], *, within_s: float
+    ) -> Answer:
+        """The same, for who can make sense of an error.
+
+        Raises:
+            Gone, TooSlow, Overloaded
+        """
         done = trio.Event()
         answers: list[msgspec.Raw | Failure | None] = []
 
@@ -204,6 +262,7 @@ class Upstream:
             timeout_s=within_s,
             settled=settled,
             relayed=lambda _call, _notification: None,
+            profile=OURSELVES,
         )
         self.start(call)
         try:
@@ -211,44 +270,11 @@ class Upstream:
                 await done.wait()
         finally:
             call.withdraw("no longer wanted")
-        return self._result(method, answers[0], within_s)
-
-    def _result(
-        self, method: str, answer: msgspec.Raw | Failure | None, within_s: float
-    ) -> msgspec.Raw:
-        """The result in an answer, or the error that it stands for."""
-        if answer is None:
+        if answers[0] is None:
             raise TooSlow(f"server {self.server} did not answer {method} within {within_s:g} s")
-        if isinstance(answer, Failure):
-            if self.ended is not None:
-                raise self.ended
-            raise ProtocolFault(
-                f"server {self.server} refused {method}: {answer.message} ({answer.code})"
-            )
-        return answer
-
-    # --- handshake and lists -----------------------------------------------------------------------------------
-
-    async def initialize(self, *, within_s: float, profile: ClientProfile = NEUTRAL) -> ServerHello:
-        """Does the handshake, in the name of a client with that profile.
-
-        Source: MCP 2025-11-25, basic/lifecycle, "Initialization".
-
-        Raises:
-            TooSlow: no answer within `within_s`.
-            Gone: the server ended first; the text has the tail of its stderr.
-            ProtocolFault: it answered an error, nonsense, or an unknown revision.
-        """
-        offered = handshake.initialize_params(
-            versions.LATEST, capabilities=profile.capabilities, client_info=CLIENT_INFO
-        )
-        result = await self.ask("initialize", params.fields(offered), within_s=within_s)
-        hello = handshake.parse_initialize_result(result)
-        self.notify("notifications/initialized")
-        if profile.log_level and "logging" in hello.capabilities:
-            self.set_log_level(profile.log_level)
-        self.hello = hello
-        return hello
+        if isinstance(answers[0], Failure) and self.ended is not None:
+            raise self.ended
+        return answers[0]
 
     # --- what the server sends ---------------------------------------------------------------------------------
 
@@ -256,22 +282,30 @@ class Upstream:
         """Handles one message of the server."""
         match message:
             case Result():
-                if (call := self._inflight.pop(message.id)) is not None:
-                    call.settle(self._checked(message.result))
-                    self._listener.answered()
-                else:
-                    log.debug("unknown_answer", server=self.server, id=message.id)
+                self._settle_by_id(message.id, self._checked(message.result))
             case Failure():
-                call = self._inflight.pop(message.id) if message.id is not None else None
-                if call is not None:
-                    call.settle(Failure(None, message.code, message.message, message.data))
-                    self._listener.answered()
-                else:
-                    log.debug("unknown_failure", server=self.server, text=message.message)
+                answer = Failure(None, message.code, message.message, message.data)
+                self._settle_by_id(message.id, answer)
             case Request():
                 self._answer(message)
             case Notification():
                 self._note(message)
+
+    def _settle_by_id(self, number: Id | None, answer: Answer) -> None:
+        """Finds whose answer that is."""
+        if (call := self._inflight.pop(number)) is not None:
+            call.holder = None
+            if not self._rounds.carry_on(call, answer):
+                self._settle(call, self.dialect.read(call, answer))
+        elif number is not None and (call := self._standing.pop(number, None)) is not None:
+            call.settle(answer)
+        else:
+            log.debug("unknown_answer", server=self.server, id=number)
+
+    def _settle(self, call: Call, answer: Answer | None) -> None:
+        """Ends a call."""
+        call.settle(answer)
+        self._listener.answered()
 
     def _checked(self, result: msgspec.Raw) -> Answer:
         """The result; a failure where it is no object, which no result of MCP may be: strict clients break on it."""
@@ -285,6 +319,10 @@ class Upstream:
         """Answers a ping of the server; anything else is asked of the client."""
         if request.method == "ping":
             self.send(Result(request.id, codec.raw({})))
+            return
+        if self.dialect.era == "modern":
+            # It asks within results; nobody would know what to make of this.
+            self.send(Failure(request.id, METHOD_NOT_FOUND, f"{request.method} is not served"))
             return
         if request.id in self._asked:
             self.send(Failure(request.id, -32600, f"id {request.id!r} is in use"))
@@ -320,12 +358,19 @@ class Upstream:
             self._progress(notification)
         elif method.endswith("/list_changed"):
             self._listener.list_changed(method)
-        elif method == "notifications/message" and len(self._inflight) == 1:
-            # A log line names no call; with a single one in flight there is no doubt whose it is.
-            next(iter(self._inflight)).relay(notification)
+        elif method == "notifications/message":
+            self._log_line(notification)
         elif method == "notifications/cancelled":
             self._retract(notification)
         else:
+            self._listener.notified(notification)
+
+    def _log_line(self, notification: Notification) -> None:
+        """A log line goes to the call that it belongs to; where that cannot be told, to whose server this is."""
+        call = self.dialect.listener_of_log(self._inflight)
+        if call is not None:
+            call.relay(notification)
+        elif self.dialect.era == "legacy":
             self._listener.notified(notification)
 
     def _retract(self, notification: Notification) -> None:

@@ -76,9 +76,9 @@ class Home:
         """Rebuildable files: parsed catalogs, lists of servers. May be deleted at any time."""
         return self.root / "cache"
 
-    def lists(self, key: str) -> Path:
-        """The kept lists of the server with that list key."""
-        return self.cache / "lists" / f"{key}.json"
+    def lists(self, key: str, era: str = "legacy") -> Path:
+        """The kept lists of the server with that list key, as it shows them to clients of that era."""
+        return self.cache / "lists" / (f"{key}.json" if era == "legacy" else f"{key}.{era}.json")
 
     def stderr(self, server: str) -> Path:
         """The end of what a server last wrote to stderr, kept once it has stopped."""

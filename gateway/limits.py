@@ -213,6 +213,14 @@ PARKED_S: Final = 300.0
 """How long a call waits for its client to come back with answers: a person fills in a form meanwhile."""
 PARKED_SWEEP_S: Final = 15.0
 """How often calls are looked for whose client did not come back."""
+MAX_ROUNDS: Final = 32
+"""How often a modern server may ask within one call of a legacy client, which cannot see that nothing else happens."""
+ROUND_PAUSE_S: Final = 0.5
+"""Before a call is repeated whose server asked for nothing but that."""
+PROBE_S: Final = 10.0
+"""How long a server may take to answer whether it is a modern one; some old ones never do. It may have to start first."""
+LISTEN_ACK_S: Final = 10.0
+"""How long a server may take to say to which changes it will listen."""
 STATE_KEY_BYTES: Final = 32
 """Key of the states that modern clients carry; made anew at each start, for what they name does not survive it."""
 

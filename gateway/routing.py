@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.errors import UnknownTarget
 from gateway.limits import LIST_PAGE_ITEMS, MAX_INSTRUCTIONS_CHARS
+from gateway.mcp.cache_hints import CacheHint, merged_hint
 from gateway.mcp.capabilities import offered, offered_modern
 from gateway.mcp.cursors import decode_cursor, encode_cursor
 from gateway.mcp.listing import KINDS, Item, Kind, ServerLists, list_result
@@ -61,11 +62,13 @@ class Directory:
         capabilities: Mapping[str, msgspec.Raw],
         modern_capabilities: Mapping[str, msgspec.Raw],
         instructions: str,
+        hints: Mapping[Kind, CacheHint],
     ) -> None:
         self._shelves = shelves
         self._capabilities = capabilities
         self._modern_capabilities = modern_capabilities
         self._instructions = instructions
+        self._hints = hints
         # Most specific first, so that the first match is the best one.
         self._templates: Sequence[tuple[UriTemplate, str]] = sorted(
             (
@@ -104,6 +107,10 @@ class Directory:
         end = start + LIST_PAGE_ITEMS
         following = encode_cursor(end, shelf.fingerprint) if end < len(shelf.items) else None
         return list_result(kind, shelf.items[start:end], following)
+
+    def hint(self, kind: Kind) -> CacheHint:
+        """For how long a page of that list may be kept, and by whom."""
+        return self._hints[kind]
 
     def capabilities(self) -> Mapping[str, msgspec.Raw]:
         """The capabilities shown to a client at `initialize`."""
@@ -179,7 +186,11 @@ def build_directory(servers: Sequence[Offering], *, names: NameMode) -> Director
     instructions = _merge_instructions(
         (server.server, server.lists.instructions.strip()) for server in servers
     )
-    return Directory(shelves, offered(known), offered_modern(known), instructions)
+    hints = {
+        kind: merged_hint(server.lists.hints.get(kind, CacheHint()) for server in servers)
+        for kind in KINDS
+    }
+    return Directory(shelves, offered(known), offered_modern(known), instructions, hints)
 
 
 def _build_shelf(kind: Kind, servers: Sequence[Offering], names: NameMode) -> _Shelf:

@@ -25,6 +25,7 @@ from gateway.cli.verbs import Invocation
 from gateway.errors import CatalogError, GatewayError
 from gateway.home import Home
 from gateway.mcp.listing import ServerLists, load_lists
+from gateway.mcp.versions import ERAS
 
 _MASK: Final = "***"
 _NO_CONFIG: Final = "{}"
@@ -188,11 +189,12 @@ def _masked(value: Any, hidden: frozenset[str]) -> Any:
 
 def _known_lists(server: EnabledServer, home: Home) -> KnownLists | None:
     """What the server listed when it last ran as it is configured now, None where it never did."""
-    try:
-        lists = load_lists(home.lists(server.list_key).read_bytes())
-    except (OSError, GatewayError):
-        return None
-    return _names(lists)
+    for era in ERAS:
+        try:
+            return _names(load_lists(home.lists(server.list_key, era).read_bytes()))
+        except (OSError, GatewayError):
+            continue
+    return None
 
 
 def _names(lists: ServerLists) -> KnownLists:

@@ -35,6 +35,11 @@ def listed_kinds(capabilities: Mapping[str, msgspec.Raw]) -> tuple[Kind, ...]:
     return tuple(kind for kind in KINDS if _CAPABILITY[kind] in capabilities)
 
 
+def tells_changes(capabilities: Mapping[str, msgspec.Raw], name: str) -> bool:
+    """Whether a server tells when its list under that capability changes."""
+    return _flag(capabilities.get(name, _EMPTY), "listChanged")
+
+
 def offered(upstreams: Iterable[Mapping[str, msgspec.Raw]]) -> dict[str, msgspec.Raw]:
     """The capabilities shown to a client, given those of the servers known so far.
 
@@ -95,8 +100,12 @@ def client_to_legacy(capabilities: Mapping[str, msgspec.Raw], version: str) -> F
 
 def _subscribes(capabilities: Mapping[str, msgspec.Raw]) -> bool:
     """Whether a server tells of changes of single resources."""
+    return _flag(capabilities.get("resources", _EMPTY), "subscribe")
+
+
+def _flag(capability: msgspec.Raw, name: str) -> bool:
     try:
-        return _decode_fields(capabilities.get("resources", _EMPTY)).get("subscribe") == _TRUE
+        return _decode_fields(capability).get(name) == _TRUE
     except (msgspec.DecodeError, RecursionError):
         return False
 

@@ -9,7 +9,7 @@ Source: MCP 2026-07-28, changelog; the schema page of both revisions; SEP-2663.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -17,6 +17,7 @@ import msgspec
 from gateway.errors import ProtocolFault
 from gateway.jsonrpc.messages import Failure
 from gateway.mcp import content, discover, input_required, meta, questions, tasks, versions
+from gateway.mcp.cache_hints import SCOPE, TTL, CacheHint, cache_hint
 from gateway.mcp.params import Fields, pack
 
 # --- the tables -------------------------------------------------------------------------------------------------
@@ -80,44 +81,12 @@ _RESERVED: Final = range(-32099, -32019)
 
 _TYPE: Final = "resultType"
 _COMPLETE: Final = "complete"
-_TTL: Final = "ttlMs"
-_SCOPE: Final = "cacheScope"
 _READ: Final = "resources/read"
 _BRACE: Final = ord("{")
 
 _decode_fields = msgspec.json.Decoder(Fields).decode
 _decode_text = msgspec.json.Decoder(str).decode
-_decode_number = msgspec.json.Decoder(int | float).decode
 _encode = msgspec.json.Encoder().encode
-
-
-# --- how long results are good ----------------------------------------------------------------------------------
-
-
-class CacheHint(msgspec.Struct, frozen=True):
-    """For how many milliseconds a result may be kept, and whether for its caller alone. The default: not at all."""
-
-    ttl_ms: int = 0
-    private: bool = True
-
-
-def cache_hint(result: Mapping[str, msgspec.Raw]) -> CacheHint:
-    """What a server says of its result; the default where it says nothing usable, as legacy ones do."""
-    try:
-        ttl = _decode_number(result[_TTL])
-        scope = _decode_text(result[_SCOPE])
-    except (KeyError, msgspec.DecodeError):
-        return CacheHint()
-    return CacheHint(max(0, int(ttl)), scope != "public")
-
-
-def merged_hint(hints: Iterable[CacheHint]) -> CacheHint:
-    """What holds for a list that was made of several: the shortest time, and private where one part is."""
-    listed = list(hints)
-    return CacheHint(
-        min((hint.ttl_ms for hint in listed), default=0),
-        not listed or any(hint.private for hint in listed),
-    )
 
 
 # --- results ----------------------------------------------------------------------------------------------------
@@ -161,12 +130,14 @@ def result_to_modern(
     members[_TYPE] = msgspec.Raw(_encode(kind))
     if method in CACHEABLE and kind == _COMPLETE:
         good = cache_hint(members) if hint is None else hint
-        members[_TTL] = msgspec.Raw(_encode(good.ttl_ms))
-        members[_SCOPE] = msgspec.Raw(b'"private"' if good.private else b'"public"')
+        members[TTL] = msgspec.Raw(_encode(good.ttl_ms))
+        members[SCOPE] = msgspec.Raw(b'"private"' if good.private else b'"public"')
     return pack(meta.name_server(members, server_info))
 
 
-def result_to_legacy(method: str, result: msgspec.Raw, *, version: str) -> msgspec.Raw:
+def result_to_legacy(
+    method: str, result: msgspec.Raw, *, version: str = versions.LATEST
+) -> msgspec.Raw:
     """A server's result as a legacy client of that revision gets it.
 
     Raises:
@@ -177,8 +148,8 @@ def result_to_legacy(method: str, result: msgspec.Raw, *, version: str) -> msgsp
         raise ProtocolFault(f"The server answered {method} with something that is no result yet.")
     members.pop(_TYPE, None)
     if method in CACHEABLE:
-        members.pop(_TTL, None)
-        members.pop(_SCOPE, None)
+        members.pop(TTL, None)
+        members.pop(SCOPE, None)
     members = _complete_call(method, _without_server(members))
     if method == "tools/call" and not is_object(members.get("structuredContent")):
         members.pop("structuredContent", None)

@@ -1,4 +1,4 @@
-"""Items of lists crossing eras. Must not know lists as a whole, nor who asks for them.
+"""Lists crossing eras, item by item. Must not know who asks for them.
 
 Source: MCP 2026-07-28, changelog (schemas of any kind since SEP-2106, no `execution`); the schema pages, "Tool".
 """
@@ -8,15 +8,32 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
-from gateway.mcp.listing import Item, Kind
+from gateway.mcp.listing import Item, Kind, ServerLists
 from gateway.mcp.params import Fields, pack
+from gateway.mcp.spoken import era_of
+from gateway.mcp.versions import Era
 
 _OBJECT: Final = b'"object"'
 _BOOLEAN_SCHEMAS: Final = {b"true": msgspec.Raw(b"{}"), b"false": msgspec.Raw(b'{"not":{}}')}
 """Legacy revisions want an object for each property; these say the same."""
 
 _decode_fields = msgspec.json.Decoder(Fields).decode
+
+
+def lists_for(era: Era, lists: ServerLists) -> ServerLists:
+    """All lists of a server as clients of that era see them; as they are where the server showed them in it."""
+    if era_of(lists.version) == era:
+        return lists
+    convert = to_modern if era == "modern" else to_legacy
+    return structs.replace(
+        lists,
+        tools=tuple(convert("tools", item) for item in lists.tools),
+        prompts=tuple(convert("prompts", item) for item in lists.prompts),
+        resources=tuple(convert("resources", item) for item in lists.resources),
+        templates=tuple(convert("templates", item) for item in lists.templates),
+    )
 
 
 def to_modern(kind: Kind, item: Item) -> Item:

@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.errors import InvalidParams, ProtocolFault
 from gateway.limits import MAX_INPUT_REQUESTS
+from gateway.mcp.meta import result_fields
 from gateway.mcp.params import Fields, pack
 
 METHODS: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
@@ -99,6 +100,15 @@ def parse_input_required(result: msgspec.Raw) -> InputRequired | None:
     if len(requests) > MAX_INPUT_REQUESTS:
         raise ProtocolFault(f"The server asks for more than {MAX_INPUT_REQUESTS} inputs at once.")
     return InputRequired(requests, read.request_state)
+
+
+def with_state(result: msgspec.Raw, state: str) -> msgspec.Raw:
+    """The same result with that state instead of the server's.
+
+    Raises:
+        ProtocolFault: it is no object.
+    """
+    return pack({**result_fields(result), _STATE: msgspec.Raw(_encode(state))})
 
 
 def input_responses(members: Mapping[str, msgspec.Raw]) -> tuple[Fields, str | None]:

@@ -16,7 +16,9 @@ import msgspec
 
 from gateway.errors import ProtocolFault
 from gateway.limits import MAX_LIST_BYTES, MAX_LIST_ITEMS
+from gateway.mcp.cache_hints import CacheHint, cache_hint
 from gateway.mcp.params import Fields, pack
+from gateway.mcp.spoken import UNASKED, Spoken
 
 Kind = Literal["tools", "prompts", "resources", "templates"]
 """A list."""
@@ -51,24 +53,33 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One page of a server's list. `next_cursor` is None on the last one; `skipped` says what was left out, and why."""
+    """One page of a server's list. `next_cursor` is None on the last one; `skipped` says what was left out, and why.
+
+    `hint`: for how long it may be kept, as far as its server says so.
+    """
 
     items: tuple[Item, ...]
     next_cursor: str | None = None
     skipped: tuple[str, ...] = ()
+    hint: CacheHint = CacheHint()
 
 
 class ServerLists(msgspec.Struct, frozen=True, kw_only=True):
-    """All that one server showed of itself: what a cache keeps, so that lists are answered without starting it."""
+    """All that one server showed of itself: what a cache keeps, so that lists are answered without starting it.
+
+    `version` is the revision in which it was asked, `spoken` what is known of the eras that it speaks.
+    """
 
     version: str
     capabilities: dict[str, msgspec.Raw]
     server_info: msgspec.Raw
+    spoken: Spoken = UNASKED
     instructions: str = ""
     tools: tuple[Item, ...] = ()
     prompts: tuple[Item, ...] = ()
     resources: tuple[Item, ...] = ()
     templates: tuple[Item, ...] = ()
+    hints: dict[Kind, CacheHint] = msgspec.field(default_factory=dict)
 
     def items(self, kind: Kind) -> tuple[Item, ...]:
         """The items of that list, in the server's order."""
@@ -135,7 +146,7 @@ def parse_page(kind: Kind, result: msgspec.Raw) -> Page:
             skipped.append(f"{row.result}[{position}]: {reason}")
     if len(raw_items) > MAX_LIST_ITEMS:
         skipped.append(f"{row.result}: more than {MAX_LIST_ITEMS} items")
-    return Page(tuple(items), _next_cursor(members), tuple(skipped))
+    return Page(tuple(items), _next_cursor(members), tuple(skipped), cache_hint(members))
 
 
 def list_result(

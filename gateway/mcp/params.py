@@ -46,6 +46,7 @@ _KNOWN: Final = (
         "ref",
     ),
     *("requestId", "task", "taskId", "total", "uri"),
+    *("inputResponses", "notifications", "requestState"),
 )
 """The fields of the params of all methods, in all revisions."""
 _Known = msgspec.defstruct(

@@ -1,6 +1,7 @@
 """What a client told of itself, as far as servers are told: the same capabilities, less what cannot be relayed.
 
-A legacy server learns all this once, in `initialize`: running servers are told apart by it.
+A legacy server learns all this once, in `initialize`: running servers are told apart by it. A modern one is told with
+each request.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from collections.abc import Mapping
 from typing import Final
 
 import msgspec
+
+from gateway.mcp.extensions import relayed
+from gateway.mcp.versions import Era
 
 _RELAYED: Final = frozenset({"elicitation", "experimental", "roots", "sampling"})
 """Client capabilities whose requests and notifications the gateway carries both ways."""
@@ -25,10 +29,14 @@ REQUIRED_FOR: Final[Mapping[str, str]] = {
 
 
 class ClientProfile(msgspec.Struct, frozen=True):
-    """What a server is told of its client. `log_level` is "" where the client has not asked for one."""
+    """What a server is told of its client. `log_level` is "" where the client has not asked for one.
+
+    `era` is the client's own: its calls go to servers in that era where they know it, and answers come in its words.
+    """
 
     capabilities: Mapping[str, msgspec.Raw] = msgspec.field(default_factory=dict)
     log_level: str = ""
+    era: Era = "legacy"
 
     @property
     def key(self) -> str:
@@ -40,10 +48,19 @@ class ClientProfile(msgspec.Struct, frozen=True):
 
 
 NEUTRAL: Final = ClientProfile()
-"""A client that can do nothing: what servers with more than one owner are told."""
+"""A client that can do nothing."""
 
 
-def profile_of(capabilities: Mapping[str, msgspec.Raw], *, log_level: str = "") -> ClientProfile:
+def stranger(era: Era) -> ClientProfile:
+    """A client of that era of which nothing may be told: what servers with more than one owner are told."""
+    return ClientProfile(era=era)
+
+
+def profile_of(
+    capabilities: Mapping[str, msgspec.Raw], *, log_level: str = "", era: Era = "legacy"
+) -> ClientProfile:
     """The profile of a client with these capabilities."""
-    relayed = {name: raw for name, raw in capabilities.items() if name in _RELAYED}
-    return ClientProfile(relayed, log_level)
+    told = {name: raw for name, raw in capabilities.items() if name in _RELAYED}
+    if (extensions := relayed(capabilities.get("extensions"))) is not None:
+        told["extensions"] = extensions
+    return ClientProfile(told, log_level, era)

@@ -36,7 +36,8 @@ _UNSIGNED: Final = ("_meta", "inputResponses", "requestState")
 class StateClaims(msgspec.Struct, frozen=True, array_like=True):
     """What a `requestState` says: which gateway holds which call, for whom, and of which request, until when.
 
-    `digest` is that of the request's params; `expires_at` is on the clock of the one who opens it.
+    `digest` is that of the request's params; `expires_at` is on the clock of the one who opens it. Where the server
+    keeps the call itself, there is no call id: `inner` is the state that the server gave.
     """
 
     instance: str
@@ -45,6 +46,7 @@ class StateClaims(msgspec.Struct, frozen=True, array_like=True):
     method: str
     digest: str
     expires_at: float
+    inner: str | None = None
 
 
 class TaskClaims(msgspec.Struct, frozen=True, array_like=True):

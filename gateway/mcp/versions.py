@@ -14,6 +14,8 @@ import msgspec
 Era = Literal["legacy", "modern"]
 """Legacy revisions open with `initialize`; the modern one says everything in each request's `_meta`."""
 
+ERAS: Final[tuple[Era, ...]] = ("legacy", "modern")
+
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
     """One revision.

@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from actors.greeting import greet
 from actors.list_reading import read_lists
 from actors.upstream import Listener, Upstream
 from gateway import limits
@@ -23,7 +24,7 @@ async def read(nursery: trio.Nursery, pages: Script) -> tuple[ServerLists, FakeS
     server.scripts["tools/list"] = pages
     upstream = Upstream(server, server="fake", listener=Listener())
     nursery.start_soon(upstream.run)
-    await upstream.initialize(within_s=1)
+    await greet(upstream, within_s=1)
     return await read_lists(upstream), server
 
 
@@ -80,7 +81,7 @@ async def test_pages_that_drip_are_not_waited_for(
     server = FakeServer(held=frozenset({"tools/list"}))
     upstream = Upstream(server, server="fake", listener=Listener())
     nursery.start_soon(upstream.run)
-    await upstream.initialize(within_s=1)
+    await greet(upstream, within_s=1)
 
     async def drip() -> None:
         for number in count():

@@ -9,6 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from actors.greeting import greet
 from actors.upstream import Listener, Upstream
 from gateway.jsonrpc.messages import Failure, Id, Notification, Request, Result
 from tests.fakes.house import Answers
@@ -31,7 +32,7 @@ async def connected(
     """An upstream that is ready."""
     upstream = Upstream(server, server="fake", listener=listener or Listener())
     nursery.start_soon(upstream.run)
-    await upstream.initialize(within_s=1)
+    await greet(upstream, within_s=1)
     return upstream
 
 

@@ -11,7 +11,7 @@ import pytest
 from gateway.errors import ProtocolFault
 from gateway.jsonrpc.messages import Failure
 from gateway.mcp import era
-from gateway.mcp.era import CacheHint
+from gateway.mcp.cache_hints import CacheHint, cache_hint, merged_hint
 from gateway.mcp.methods import METHODS
 from gateway.mcp.versions import LEGACY, MODERN
 
@@ -175,15 +175,15 @@ def test_content_is_said_in_words_of_the_clients_revision(version: str) -> None:
 )
 def test_a_servers_hint_is_read(result: dict[str, Any], hint: CacheHint) -> None:
     """What cannot be used keeps nothing."""
-    assert era.cache_hint({name: raw(value) for name, value in result.items()}) == hint
+    assert cache_hint({name: raw(value) for name, value in result.items()}) == hint
 
 
 def test_a_list_of_several_servers_is_as_good_as_the_worst_of_them() -> None:
     """The shortest time; private where one is."""
     public = CacheHint(5, private=False)
-    assert era.merged_hint([public, CacheHint(9, private=False)]) == public
-    assert era.merged_hint([public, CacheHint(9)]) == CacheHint(5)
-    assert era.merged_hint([]) == CacheHint()
+    assert merged_hint([public, CacheHint(9, private=False)]) == public
+    assert merged_hint([public, CacheHint(9)]) == CacheHint(5)
+    assert merged_hint([]) == CacheHint()
 
 
 @pytest.mark.parametrize(
