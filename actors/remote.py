@@ -7,6 +7,7 @@ from gateway.catalog.model import EnabledServer, RemoteLaunch
 from gateway.errors import StartFailed
 from gateway.ports import MessagePipe
 from gateway.upstreams import open_remote
+from gateway.upstreams.param_book import ParamHeaderBook
 
 
 def opener_of(server: EnabledServer) -> Opener:
@@ -15,7 +16,9 @@ def opener_of(server: EnabledServer) -> Opener:
     if not isinstance(launch, RemoteLaunch):
         raise StartFailed(f"server {server.name} is not a remote server")
 
+    book = ParamHeaderBook()
+
     async def open_pipe() -> MessagePipe:
-        return await open_remote(launch, server=server.name)
+        return await open_remote(launch, server=server.name, book=book)
 
     return open_pipe

@@ -99,6 +99,8 @@ RECONNECT_CAP_S: Final = 30.0
 """Longest such pause of our own choosing."""
 RESUME_ATTEMPTS: Final = 5
 """Failures in a row after which the answer of a broken event stream is given up."""
+WEBSOCKET_SILENCE_S: Final = 45.0
+"""A remote server that sends nothing on a WebSocket for this long, not even answers to three pings, is gone."""
 MAX_REDIRECTS: Final = 3
 """Redirects followed for one request; an address written without its slash takes one."""
 MAX_ERROR_BODY_BYTES: Final = 64 * 1024

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -23,6 +23,7 @@ from gateway.catalog.model import (
     ProcessLaunch,
     Remote,
     RemoteLaunch,
+    RemoteTransport,
     SecretUse,
     ServerEntry,
 )
@@ -42,6 +43,8 @@ from gateway.catalog.template import (
     variables_of,
 )
 from gateway.errors import CatalogError
+
+_WEBSOCKET: Final = ("wss://", "ws://")
 
 SecretLookup = Callable[[SecretUse, Origin], str | None]
 """The value of a secret for an entry of that origin, None where no source has one."""
@@ -222,8 +225,10 @@ class _Preparation:
                 continue
             headers[name] = render_text(template, self._scope, _expander(known))
         url = render_text(remote.url, self._scope, _expander(known)).strip()
-        _check_remote(url, headers)
-        return RemoteLaunch(url=url, transport=remote.transport, headers=headers)
+        # A WebSocket's address says what it is; there is nothing else to speak there.
+        transport = "websocket" if url.startswith(_WEBSOCKET) else remote.transport
+        _check_remote(url, transport, headers)
+        return RemoteLaunch(url=url, transport=transport, headers=headers)
 
     def _poci(self) -> PociLaunch:
         entry, bounds = self._entry, self._entry.resources
@@ -278,10 +283,14 @@ def _checked_user(user: str) -> str:
     return user
 
 
-def _check_remote(url: str, headers: Mapping[str, str]) -> None:
+def _check_remote(url: str, transport: RemoteTransport, headers: Mapping[str, str]) -> None:
     """Refuses what would not be one request to one web server; never shows a header's value."""
-    if not url.startswith(("https://", "http://")) or any(character.isspace() for character in url):
-        raise CatalogError("`remote.url` must be an http or https URL")
+    is_socket = transport == "websocket"
+    schemes = _WEBSOCKET if is_socket else ("https://", "http://")
+    if not url.startswith(schemes) or any(character.isspace() for character in url):
+        raise CatalogError(
+            f"`remote.url` must be {'a ws or wss' if is_socket else 'an http or https'} URL"
+        )
     for name, value in headers.items():
         if not name.isascii() or not (name + value).isprintable():
             raise CatalogError(

@@ -14,6 +14,8 @@ import msgspec
 
 Isolation = Literal["session", "principal", "call", "shared"]
 """Who shares a running server: one client session, one principal, nobody, everybody."""
+RemoteTransport = Literal["streamable-http", "sse", "websocket"]
+"""How a remote server is spoken to."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -52,7 +54,7 @@ class Remote(msgspec.Struct, frozen=True):
     """A server reached over the network. Header values may hold `${VAR}` of the entry's secrets."""
 
     url: str
-    transport: Literal["streamable-http", "sse"] = "streamable-http"
+    transport: RemoteTransport = "streamable-http"
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
@@ -209,7 +211,7 @@ class RemoteLaunch(msgspec.Struct, frozen=True, kw_only=True):
     """A remote endpoint with its headers filled in. `headers` holds secret values: never log it."""
 
     url: str
-    transport: Literal["streamable-http", "sse"]
+    transport: RemoteTransport
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 

@@ -6,7 +6,7 @@ Must not touch files or the network. An entry that cannot be used costs only its
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -22,6 +22,7 @@ from gateway.catalog.model import (
     PoolPolicy,
     ProcessForm,
     Remote,
+    RemoteTransport,
     ResourceLimits,
     SecretUse,
     ServerEntry,
@@ -29,13 +30,15 @@ from gateway.catalog.model import (
 from gateway.catalog.parse_poci import is_poci, poci_tools
 from gateway.errors import CatalogError
 
-_TRANSPORTS: Final[dict[str, Literal["streamable-http", "sse"]]] = {
+_TRANSPORTS: Final[dict[str, RemoteTransport]] = {
     "": "streamable-http",
     "http": "streamable-http",
     "streamable": "streamable-http",
     "streaming": "streamable-http",
     "streamable-http": "streamable-http",
     "sse": "sse",
+    "websocket": "websocket",
+    "ws": "websocket",
 }
 _ISOLATIONS: Final[dict[str, Isolation | None]] = {
     "": None,
@@ -205,7 +208,9 @@ def _remote(value: Fields) -> Remote | None:
     if url := get.text(remote, "url"):
         transport = get.text(remote, "transport_type").lower()
         if transport not in _TRANSPORTS:
-            raise CatalogError(f"`remote.transport_type` {transport!r} is neither http nor sse")
+            raise CatalogError(
+                f"`remote.transport_type` {transport!r} is none of http, sse and websocket"
+            )
         return Remote(url, _TRANSPORTS[transport], get.text_table(remote, "headers"))
     if url := get.text(value, "sseEndpoint"):
         return Remote(url, "sse")

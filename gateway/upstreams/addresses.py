@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
+import msgspec
+
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_SOCKET_PORTS: Final = {"ws": 80, "wss": 443}
 
 Origin = tuple[str, str, int | None]
 """Scheme, host and port: headers with secrets never go to another one."""
@@ -25,6 +28,36 @@ def origin(url: str) -> Origin | None:
     if scheme not in _DEFAULT_PORTS or not parts.hostname:
         return None
     return scheme, parts.hostname.lower(), port or _DEFAULT_PORTS[scheme]
+
+
+class SocketAddress(msgspec.Struct, frozen=True):
+    """Where a WebSocket is opened. `authority` is host and port as the `Host` header has them; `resource` path and query."""
+
+    host: str
+    port: int
+    authority: str
+    resource: str
+    tls: bool
+
+
+def socket_address(url: str) -> SocketAddress | None:
+    """The address in a ws or wss URL; None where it is none, or names a user, who has no place in the handshake."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    scheme = parts.scheme.lower()
+    if scheme not in _SOCKET_PORTS or not parts.hostname or parts.username is not None:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return SocketAddress(
+        parts.hostname,
+        port or _SOCKET_PORTS[scheme],
+        f"{host}:{port}" if port else host,
+        (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        tls=scheme == "wss",
+    )
 
 
 def within(base: str, target: str) -> str | None:

@@ -1,9 +1,11 @@
-"""A message pipe over Streamable HTTP, as a client, revisions 2025-03-26 to 2025-11-25.
+"""A message pipe over Streamable HTTP, as a client, revisions 2025-03-26 to 2026-07-28.
 
-Must not know what a method means, save that the server may speak first after `notifications/initialized`. A request always gets
-an answer in the inbox, a failure where HTTP fails, unless it was cancelled or the whole pipe has ended.
+The era is decided for each request, by what it carries: a modern one is an exchange of its own, all else belongs to the
+conversation that `initialize` opens. Must not know what a method means, save that the server may speak first after
+`notifications/initialized`. A request always gets an answer in the inbox, a failure where HTTP fails, unless it was cancelled
+or the whole pipe has ended.
 
-Source: MCP 2025-11-25, transports, "Streamable HTTP".
+Source: MCP 2025-11-25 and 2026-07-28, transports, "Streamable HTTP".
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ from gateway.jsonrpc.codec import failure
 from gateway.jsonrpc.messages import Message, Request
 from gateway.telemetry.log import get_logger
 from gateway.upstreams.http_conversation import Conversation
+from gateway.upstreams.http_stateless import Stateless
 from gateway.upstreams.inbox import Inbox
+from gateway.upstreams.modern_requests import is_modern
+from gateway.upstreams.param_book import ParamHeaderBook
 from gateway.upstreams.posts import Posts, is_initialized
 from gateway.upstreams.refusals import Refused, SessionLost
 from gateway.upstreams.wire import Wire
@@ -31,13 +36,24 @@ _log = get_logger("upstream")
 
 
 class HttpPipe:
-    """Messages to and from one remote server; see `ports.MessagePipe`."""
+    """Messages to and from one remote server; see `ports.MessagePipe`.
 
-    def __init__(self, launch: RemoteLaunch, *, server: str) -> None:
+    Args:
+        launch: where it is.
+        server: its name, for texts and logs.
+        book: what is known of its tools, shared by all pipes to it.
+    """
+
+    def __init__(
+        self, launch: RemoteLaunch, *, server: str, book: ParamHeaderBook | None = None
+    ) -> None:
         self._server = server
         self._wire = Wire(launch, server=server)
         self._inbox = Inbox()
-        self._conversation = Conversation(self._wire, server=server, deliver=self._inbox.put)
+        put = self._inbox.put
+        self._conversation = Conversation(self._wire, server=server, deliver=put)
+        book = ParamHeaderBook() if book is None else book
+        self._stateless = Stateless(self._wire, server=server, deliver=put, book=book)
         self._posts = Posts(self._post, who=self._wire.who)
         # Where POSTs and the listening stream run; None unless `run` does.
         self._nursery: trio.Nursery | None = None
@@ -66,8 +82,10 @@ class HttpPipe:
 
     def send(self, message: Message) -> None:
         """Posts a message; see `ports.MessagePipe`."""
-        self._conversation.session.note_sent(message)
-        self._posts.send(message)
+        modern = is_modern(message)
+        if not modern:
+            self._conversation.session.note_sent(message)
+        self._posts.send(message, stateless=modern)
 
     async def receive(self) -> Message:
         """The server's next message; see `ports.MessagePipe`."""
@@ -108,10 +126,12 @@ class HttpPipe:
     async def _post(self, message: Message, body: bytes) -> None:
         """Posts one message and sees to what becomes of it."""
         try:
-            if isinstance(message, Request):
-                await self._conversation.call(message, body)
-            else:
+            if not isinstance(message, Request):
                 await self._conversation.tell(body)
+            elif is_modern(message):
+                await self._stateless.call(message, body)
+            else:
+                await self._conversation.call(message, body)
         except SessionLost as error:
             self._end(str(error))
         except GatewayError as error:

@@ -13,13 +13,14 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from gateway import limits
-from gateway.errors import GatewayError, Malformed, ProtocolFault, Unavailable
-from gateway.jsonrpc.codec import decode
+from gateway.errors import GatewayError, ProtocolFault, Unavailable
 from gateway.jsonrpc.messages import Failure, Id, Message, Request
+from gateway.mcp import discover
 from gateway.telemetry.log import get_logger
 from gateway.upstreams.events import EventStream, Resumption
 from gateway.upstreams.frames import Frames
-from gateway.upstreams.http_session import EVENT_STREAM, JSON, HttpSession, answers
+from gateway.upstreams.http_answers import EVENT_STREAM, answers, read_error, read_messages
+from gateway.upstreams.http_session import HttpSession
 from gateway.upstreams.refusals import Refused, SessionLost, refusal
 from gateway.upstreams.wire import Broken, Reply, Wire
 
@@ -60,7 +61,7 @@ class Conversation:
         headers = self.session.post_headers()
         async with self._wire.exchange("POST", headers, content=body) as reply:
             if not reply.is_success:
-                raise self._refusal(reply, await _error_in(reply))
+                raise self._refusal(reply, await read_error(reply))
 
     async def listen(self) -> None:
         """Keeps the stream open on which the server speaks first. Returns where it offers none.
@@ -121,18 +122,7 @@ class Conversation:
         Raises:
             ProtocolFault: the request's answer is not among them.
         """
-        if reply.media_type != JSON:
-            raise ProtocolFault(
-                f"{self._wire.who} answered with {reply.media_type or 'nothing'} instead of {JSON}: "
-                "check the url of its entry"
-            )
-        messages = self._frames.unpack(await reply.read(limits.MAX_FRAME_BYTES))
-        messages = [_addressed(message, request.id) for message in messages]
-        if not any(answers(message, request.id) for message in messages):
-            raise ProtocolFault(
-                f"{self._wire.who} sent something else than an answer to {request.method}"
-            )
-        for message in messages:
+        for message in await read_messages(reply, self._frames, request, who=self._wire.who):
             await self._deliver(message)
 
     async def _take_error(self, request: Request, reply: Reply) -> None:
@@ -141,7 +131,10 @@ class Conversation:
         Raises:
             Refused, SessionLost: there is none for this request.
         """
-        message = await _error_in(reply)
+        message = await read_error(reply)
+        if message is not None and discover.is_modern_error(message):
+            # Whatever id it names: no session is lost, nor is this an older transport.
+            message = msgspec.structs.replace(message, id=request.id)
         if message is None or message.id != request.id:
             raise self._refusal(reply, message)
         await self._deliver(message)
@@ -198,21 +191,3 @@ class Conversation:
         return refusal(
             self._wire.asked, reply.status, reply.headers, said=said, in_session=bool(self.session)
         )
-
-
-def _addressed(message: Message, request_id: Id) -> Message:
-    """The message, where it is an error for nobody, addressed to the one request it can be meant for."""
-    if isinstance(message, Failure) and message.id is None:
-        return msgspec.structs.replace(message, id=request_id)
-    return message
-
-
-async def _error_in(reply: Reply) -> Failure | None:
-    """The JSON-RPC error in the body of an HTTP error, None where there is none."""
-    if reply.media_type != JSON:
-        return None
-    try:
-        message = decode(await reply.read(limits.MAX_ERROR_BODY_BYTES))
-    except (Broken, ProtocolFault, Malformed):
-        return None
-    return message if isinstance(message, Failure) else None

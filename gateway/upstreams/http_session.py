@@ -11,10 +11,9 @@ from typing import Final
 import msgspec
 
 from gateway.errors import ProtocolFault
-from gateway.jsonrpc.messages import Failure, Id, Message, Request, Result
+from gateway.jsonrpc.messages import Id, Message, Request, Result
+from gateway.upstreams.http_answers import EVENT_STREAM, POST_HEADERS, answers
 
-JSON: Final = "application/json"
-EVENT_STREAM: Final = "text/event-stream"
 _INITIALIZE: Final = "initialize"
 _SESSION: Final = "mcp-session-id"
 _VERSION: Final = "mcp-protocol-version"
@@ -81,18 +80,9 @@ class HttpSession:
 
     def post_headers(self) -> dict[str, str]:
         """The headers of a message."""
-        return {"content-type": JSON, "accept": f"{JSON}, {EVENT_STREAM}"} | self.headers()
+        return {**POST_HEADERS, **self.headers()}
 
     def stream_headers(self, last_event_id: str) -> dict[str, str]:
         """The headers that open a stream, or take it up again after the event of that id."""
         headers = {"accept": EVENT_STREAM, "cache-control": "no-store"} | self.headers()
         return headers | ({"last-event-id": last_event_id} if last_event_id else {})
-
-
-def answers(message: Message, request_id: Id | None) -> bool:
-    """Whether this is the answer to the request of that id."""
-    return (
-        request_id is not None
-        and isinstance(message, Result | Failure)
-        and message.id == request_id
-    )

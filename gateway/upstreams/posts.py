@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeGuard
 
 import msgspec
 import trio
@@ -30,10 +30,15 @@ def is_initialized(message: Message) -> bool:
     return isinstance(message, Notification) and message.method == _INITIALIZED
 
 
+def _is_cancellation(message: Message) -> TypeGuard[Notification]:
+    return isinstance(message, Notification) and message.method == _CANCELLED
+
+
 class _Outgoing(msgspec.Struct, frozen=True):
     message: Message
     body: bytes
     scope: trio.CancelScope
+    stateless: bool
 
 
 class _Cancelled(msgspec.Struct):
@@ -54,7 +59,9 @@ class Posts:
         # Sent before `start`, or behind a message that goes alone.
         self._waiting: deque[_Outgoing] = deque()
         # The requests among those in flight and waiting, so that a cancellation finds its request.
-        self._requests: dict[Id, trio.CancelScope] = {}
+        self._requests: dict[Id, _Outgoing] = {}
+        # Whether the newest request was stateless: a cancellation that comes after the answer is then not posted either.
+        self._stateless = False
         self._inflight = 0
         self._inflight_bytes = 0
         self._alone = False
@@ -66,10 +73,14 @@ class Posts:
         """State and what waits, for logs and tests."""
         return f"<Posts to {self._who}: {self._inflight} in flight, {len(self._waiting)} of them waiting>"
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, *, stateless: bool = False) -> None:
         """Starts posting a message, or lets it wait for its turn.
 
         `notifications/cancelled` also gives up the POST it names.
+
+        Args:
+            message: What is posted.
+            stateless: Of a request: giving up its POST tells the server enough, its cancellation is not posted.
 
         Raises:
             Overloaded: too much is on its way.
@@ -77,15 +88,16 @@ class Posts:
         """
         if self._why is not None:
             raise Gone(self._why)
+        if _is_cancellation(message) and self._give_up(message):
+            return
         body = encode(message)
         self._check_bounds(len(body))
-        if isinstance(message, Notification) and message.method == _CANCELLED:
-            self._abort(message)
-        outgoing = _Outgoing(message, body, trio.CancelScope())
+        outgoing = _Outgoing(message, body, trio.CancelScope(), stateless)
         self._inflight += 1
         self._inflight_bytes += len(body)
         if isinstance(message, Request):
-            self._requests[message.id] = outgoing.scope
+            self._requests[message.id] = outgoing
+            self._stateless = stateless
         self._waiting.append(outgoing)
         self._start_waiting()
 
@@ -107,14 +119,16 @@ class Posts:
                 f"{self._who} has {self._inflight} messages in flight: try again later"
             )
 
-    def _abort(self, message: Notification) -> None:
-        """Gives up the POST of the request that a cancellation names, if it is in flight."""
+    def _give_up(self, cancellation: Notification) -> bool:
+        """Gives up the POST of the request that a cancellation names, if it is in flight; True where that is all."""
         try:
-            named = _cancelled.decode(message.params or b"{}").request_id
+            named = _cancelled.decode(cancellation.params or b"{}").request_id
         except msgspec.DecodeError:
-            return
-        if named is not None and (scope := self._requests.get(named)) is not None:
-            scope.cancel()
+            return self._stateless
+        if named is None or (outgoing := self._requests.get(named)) is None:
+            return self._stateless
+        outgoing.scope.cancel()
+        return outgoing.stateless
 
     def _start_waiting(self) -> None:
         """Starts waiting messages in order, up to and including one that goes alone."""
@@ -134,7 +148,7 @@ class Posts:
         self._inflight -= 1
         self._inflight_bytes -= len(outgoing.body)
         match outgoing.message:
-            case Request(id=number) if self._requests.get(number) is outgoing.scope:
+            case Request(id=number) if self._requests.get(number) is outgoing:
                 del self._requests[number]
             case message if is_initialized(message):
                 self._alone = False

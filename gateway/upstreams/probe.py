@@ -1,7 +1,7 @@
 """A message pipe that finds out which of the two HTTP transports a server speaks. Must not know either of them.
 
 The rule of the specification: POST `initialize`; where that is answered with 400, 404 or 405 and no JSON-RPC error, GET the same
-address and wait for the `endpoint` event of the older transport.
+address and wait for the `endpoint` event of the older transport. Whatever is asked before, by modern requests, decides nothing.
 
 Source: MCP 2025-11-25, transports, "Backwards compatibility".
 """
@@ -15,14 +15,17 @@ from gateway.errors import Gone
 from gateway.jsonrpc.messages import Message
 from gateway.ports import MessagePipe
 from gateway.upstreams.http import HttpPipe
+from gateway.upstreams.param_book import ParamHeaderBook
 from gateway.upstreams.sse import SsePipe
 
 
 class ProbePipe:
     """Streamable HTTP, unless the server's answer to `initialize` says that it is too old; see `ports.MessagePipe`."""
 
-    def __init__(self, launch: RemoteLaunch, *, server: str) -> None:
-        self._newer = HttpPipe(launch, server=server)
+    def __init__(
+        self, launch: RemoteLaunch, *, server: str, book: ParamHeaderBook | None = None
+    ) -> None:
+        self._newer = HttpPipe(launch, server=server, book=book)
         self._older = SsePipe(launch, server=server)
         self._pipe: MessagePipe = self._newer
         # Set once it is certain which pipe is used.

@@ -1,22 +1,23 @@
-"""The kinds of remote server. Loads httpx, so that only `gateway.upstreams` may import it, and late."""
+"""The kinds of remote server. Loads httpx and trio-websocket, so that only `gateway.upstreams` may import it, and late."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from gateway.catalog.model import RemoteLaunch
 from gateway.ports import MessagePipe
+from gateway.upstreams.param_book import ParamHeaderBook
 from gateway.upstreams.probe import ProbePipe
 from gateway.upstreams.sse import SsePipe
+from gateway.upstreams.websocket import WebSocketPipe
 
+MakePipe = Callable[[RemoteLaunch, str, ParamHeaderBook], MessagePipe]
+"""Makes a pipe to the server of that name, which shares that book with others; nothing is connected before it runs."""
 
-class MakePipe(Protocol):
-    """Makes a pipe; nothing is connected before it runs."""
-
-    def __call__(self, launch: RemoteLaunch, *, server: str) -> MessagePipe:
-        """The pipe to the server of that name."""
-
-
-UPSTREAMS: Final[Mapping[str, MakePipe]] = {"streamable-http": ProbePipe, "sse": SsePipe}
+UPSTREAMS: Final[Mapping[str, MakePipe]] = {
+    "streamable-http": lambda launch, server, book: ProbePipe(launch, server=server, book=book),
+    "sse": lambda launch, server, _book: SsePipe(launch, server=server),
+    "websocket": lambda launch, server, _book: WebSocketPipe(launch, server=server),
+}
 """By `transport` of the launch."""

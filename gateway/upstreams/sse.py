@@ -21,7 +21,7 @@ from gateway.telemetry.log import get_logger
 from gateway.upstreams.addresses import within
 from gateway.upstreams.events import EventStream, Resumption
 from gateway.upstreams.frames import Frames
-from gateway.upstreams.http_session import EVENT_STREAM, JSON
+from gateway.upstreams.http_answers import EVENT_STREAM, JSON
 from gateway.upstreams.inbox import Inbox
 from gateway.upstreams.posts import Posts
 from gateway.upstreams.refusals import SessionLost, refusal

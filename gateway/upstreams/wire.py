@@ -7,7 +7,6 @@ error of httpx becomes one of ours, without a header's value in it.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
@@ -20,6 +19,7 @@ from gateway import limits
 from gateway.catalog.model import RemoteLaunch
 from gateway.errors import Gone, ProtocolFault, Unavailable, UpstreamError
 from gateway.upstreams.addresses import origin, shown, within
+from gateway.upstreams.connecting import checked_headers, why_not_connected
 from gateway.upstreams.refusals import Asked
 
 _REDIRECTS: Final = {301, 302, 307, 308}
@@ -123,7 +123,7 @@ class Wire:
 
     def __init__(self, launch: RemoteLaunch, *, server: str) -> None:
         self._url = launch.url
-        self._launch_headers = launch.headers
+        self._launch = launch
         self._client: httpx.AsyncClient | None = None
         self.asked = Asked(server, shown(launch.url), tuple(launch.headers))
         self.who = f"server {server!r} ({self.asked.address})"
@@ -141,7 +141,7 @@ class Wire:
         """
         if origin(self._url) is None:
             raise Unavailable(f"{self.who} has no http or https url: correct the url of its entry")
-        headers = self._checked_headers()
+        headers = checked_headers(self._launch, self.who)
         # In a thread: reading the certificates takes a tenth of a second, in which every client would wait.
         try:
             self._client = await trio.to_thread.run_sync(_make_client, headers)
@@ -221,7 +221,9 @@ class Wire:
                 f"{self.who} cannot be reached: no connection in {limits.CONNECT_TIMEOUT_S:g} s"
             ) from error
         except (httpx.ConnectError, httpx.ProxyError) as error:
-            raise Unavailable(f"{self.who} cannot be reached: {_why(error)}") from error
+            raise Unavailable(
+                f"{self.who} cannot be reached: {why_not_connected(error)}"
+            ) from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
             # Not the error's own text: h11 quotes the header's value.
             raise Unavailable(
@@ -229,34 +231,6 @@ class Wire:
             ) from error
         except httpx.HTTPError as error:
             raise Broken(f"{self.who} broke the connection before it answered") from error
-
-    def _checked_headers(self) -> list[tuple[bytes, bytes]]:
-        """The entry's headers as bytes; a secret that was read with its newline is trimmed."""
-        headers: list[tuple[bytes, bytes]] = []
-        for name, value in self._launch_headers.items():
-            trimmed = value.strip()
-            if not name.isascii() or not name or not trimmed.isprintable():
-                raise Unavailable(
-                    f"{self.who} cannot be asked: the header {name!r} of its entry holds a character"
-                    " that no header may hold; check its secret"
-                )
-            headers.append((name.encode("ascii"), trimmed.encode()))
-        return headers
-
-
-def _why(error: BaseException) -> str:
-    """The reason in an error or its causes: httpx passes TLS errors on without a text of their own."""
-    cause: BaseException | None = error
-    text = ""
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return (
-                f"its certificate is not trusted ({cause.verify_message}); "
-                "SSL_CERT_FILE can name a file of those to trust"
-            )
-        text = text or str(cause)
-        cause = cause.__cause__ or cause.__context__
-    return text or "the connection could not be made"
 
 
 def _make_client(headers: list[tuple[bytes, bytes]]) -> httpx.AsyncClient:

@@ -1,4 +1,7 @@
-"""What every message pipe promises, whatever carries it: over a link, Streamable HTTP, HTTP+SSE, and either of the two after a probe."""
+"""What every message pipe promises, whatever carries it.
+
+Over a link, Streamable HTTP of both eras, HTTP+SSE, either of the latter after a probe, and a WebSocket.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +16,57 @@ from gateway import limits
 from gateway.catalog.model import RemoteLaunch
 from gateway.errors import GatewayError, Gone
 from gateway.jsonrpc.messages import Notification, Request, Result
+from gateway.mcp import meta, versions
+from gateway.mcp.params import pack
 from gateway.ports import MessagePipe
 from gateway.upstreams import open_remote
 from gateway.upstreams.http import HttpPipe
 from gateway.upstreams.sse import SsePipe
 from gateway.upstreams.stdio import StdioPipe
 from tests.fakes.http_server import serve
-from tests.fakes.mcp_server import Brain, McpOverHttp, McpOverSse
+from tests.fakes.mcp_server import (
+    Brain,
+    McpOverHttp,
+    McpOverSocket,
+    McpOverSse,
+    McpWithoutSessions,
+)
 from tests.fakes.memory_link import MemoryLink, serve_lines
+from tests.fakes.socket_server import serve_socket
 
 PATIENCE_S = 5
 HELLO = Request(0, "initialize", msgspec.Raw(b'{"protocolVersion":"2025-06-18"}'))
 
 
 class Setup(msgspec.Struct):
-    """A pipe that is not running yet, the server at its other end, and a way to end that server."""
+    """A pipe that is not running yet, the server at its other end, and a way to end that server.
+
+    `stateless`: the server is modern, so that each request says everything, and no session can end.
+    """
 
     pipe: MessagePipe
     brain: Brain
     end: Callable[[], Awaitable[None]]
+    stateless: bool = False
+
+    def send(self, request: Request) -> Request:
+        """Sends a request in the server's era; returns it as it was sent."""
+        if self.stateless:
+            members = msgspec.json.decode(request.params or b"{}", type=dict[str, msgspec.Raw])
+            said = meta.stamp(
+                members,
+                version=versions.MODERN[0],
+                capabilities={},
+                client_info=msgspec.Raw(b'{"name":"test","version":"1"}'),
+            )
+            request = msgspec.structs.replace(request, params=pack(said))
+        self.pipe.send(request)
+        return request
+
+    async def open(self) -> None:
+        """Says hello, and hears it."""
+        self.send(HELLO)
+        await answer(self.pipe, 0)
 
 
 @asynccontextmanager
@@ -95,7 +130,37 @@ async def probed_sse() -> AsyncIterator[Setup]:
         yield Setup(await open_remote(launch(address), server="fake"), setup.brain, setup.end)
 
 
-SETUPS = [over_link, over_http, over_sse, probed_http, probed_sse]
+@asynccontextmanager
+async def over_modern_http() -> AsyncIterator[Setup]:
+    """Streamable HTTP without sessions on loopback."""
+    speaks = McpWithoutSessions()
+
+    async def end() -> None:
+        raise NotImplementedError
+
+    async with serve(speaks) as server:
+        pipe = HttpPipe(launch(server.origin + "/mcp"), server="fake")
+        yield Setup(pipe, speaks.brain, end, stateless=True)
+
+
+@asynccontextmanager
+async def over_websocket() -> AsyncIterator[Setup]:
+    """A WebSocket on loopback."""
+    speaks = McpOverSocket()
+
+    async def end() -> None:
+        speaks.hang_up()
+
+    async with serve_socket(speaks) as server:
+        where = RemoteLaunch(url=server.url, transport="websocket")
+        yield Setup(await open_remote(where, server="fake"), speaks.brain, end)
+
+
+IN_SESSION = [over_link, over_http, over_sse, probed_http, probed_sse, over_websocket]
+SETUPS = [*IN_SESSION, over_modern_http]
+in_session = pytest.mark.parametrize(
+    "fresh", IN_SESSION, indirect=True, ids=lambda setup: setup.__name__
+)
 
 
 @pytest.fixture(params=SETUPS, ids=lambda setup: setup.__name__)
@@ -111,8 +176,7 @@ async def fresh(request: pytest.FixtureRequest) -> AsyncIterator[Setup]:
 async def setup(fresh: Setup, nursery: trio.Nursery) -> Setup:
     """A pipe that runs and has said hello."""
     nursery.start_soon(fresh.pipe.run)
-    fresh.pipe.send(HELLO)
-    await answer(fresh.pipe, 0)
+    await fresh.open()
     return fresh
 
 
@@ -127,14 +191,14 @@ async def answer(pipe: MessagePipe, number: int) -> Result:
 
 def echo(number: int, text: bytes = b"hi") -> Request:
     """A request whose params come back."""
-    return Request(number, "echo", msgspec.Raw(b'{"text": "%b"}' % text))
+    return Request(number, "echo", msgspec.Raw(b'{"data": "%b"}' % text))
 
 
 async def test_what_is_sent_before_the_pipe_runs_is_delivered(
     fresh: Setup, nursery: trio.Nursery
 ) -> None:
     """The owner need not wait for the pipe to be up."""
-    fresh.pipe.send(HELLO)
+    fresh.send(HELLO)
     nursery.start_soon(fresh.pipe.run)
     hello = await answer(fresh.pipe, 0)
     assert b"fake" in bytes(hello.result)
@@ -143,15 +207,17 @@ async def test_what_is_sent_before_the_pipe_runs_is_delivered(
 async def test_a_request_gets_its_answer_with_its_values(setup: Setup) -> None:
     """Payloads arrive as they were sent, unknown fields and all."""
     payload = b'{"a":[1,1.0,1e2,null],"\xc3\xa9":"\\u00e9\\n","deep":{"x":{}}}'
-    setup.pipe.send(Request(7, "echo", msgspec.Raw(payload)))
-    assert bytes((await answer(setup.pipe, 7)).result) == payload
+    sent = setup.send(Request(7, "echo", msgspec.Raw(payload)))
+    received = (await answer(setup.pipe, 7)).result
+    assert bytes(received) == bytes(sent.params or b"")
+    assert bytes(received).startswith(payload[:-1])
 
 
 async def test_many_requests_in_flight_are_all_answered(setup: Setup) -> None:
     """Answers may come in any order, each exactly once."""
     numbers = set(range(1, 51))
     for number in numbers:
-        setup.pipe.send(echo(number))
+        setup.send(echo(number))
     seen: set[object] = set()
     with trio.fail_after(PATIENCE_S):
         while seen != numbers:
@@ -163,16 +229,17 @@ async def test_many_requests_in_flight_are_all_answered(setup: Setup) -> None:
 
 async def test_a_notification_comes_before_the_answer_it_belongs_to(setup: Setup) -> None:
     """Progress is not held back."""
-    setup.pipe.send(Request(1, "chat", msgspec.Raw(b'{"progress":1}')))
+    sent = setup.send(Request(1, "chat", msgspec.Raw(b'{"progress":1}')))
     with trio.fail_after(PATIENCE_S):
         first = await setup.pipe.receive()
-    assert first == Notification("notifications/progress", msgspec.Raw(b'{"progress":1}'))
+    assert first == Notification("notifications/progress", sent.params)
     await answer(setup.pipe, 1)
 
 
+@in_session
 async def test_the_server_can_ask_and_gets_its_answer(setup: Setup) -> None:
     """A server's request arrives, and the result sent for it reaches the server."""
-    setup.pipe.send(Request(1, "ask"))
+    setup.send(Request(1, "ask"))
     with trio.fail_after(PATIENCE_S):
         question = await setup.pipe.receive()
     assert isinstance(question, Request)
@@ -184,7 +251,7 @@ async def test_a_notification_reaches_the_server(setup: Setup) -> None:
     """What has no answer is delivered all the same."""
     told = Notification("notifications/roots/list_changed")
     setup.pipe.send(told)
-    setup.pipe.send(echo(1))
+    setup.send(echo(1))
     await answer(setup.pipe, 1)
     with trio.fail_after(PATIENCE_S):
         await setup.brain.was_told.wait()
@@ -193,7 +260,7 @@ async def test_a_notification_reaches_the_server(setup: Setup) -> None:
 
 async def test_rubbish_is_skipped_and_half_characters_are_repaired(setup: Setup) -> None:
     """A server that logs on its stdout, or cuts an emoji in two, is still served."""
-    setup.pipe.send(Request(1, "rubbish"))
+    setup.send(Request(1, "rubbish"))
     with trio.fail_after(PATIENCE_S):
         repaired = await setup.pipe.receive()
     assert isinstance(repaired, Notification)
@@ -204,7 +271,7 @@ async def test_rubbish_is_skipped_and_half_characters_are_repaired(setup: Setup)
 async def test_a_long_message_passes(setup: Setup) -> None:
     """A screenshot fits."""
     text = b"x" * limits.MIB
-    setup.pipe.send(echo(1, text))
+    setup.send(echo(1, text))
     assert text in bytes((await answer(setup.pipe, 1)).result)
 
 
@@ -213,19 +280,20 @@ async def test_a_cancelled_receive_loses_nothing(setup: Setup) -> None:
     with trio.move_on_after(0) as scope:
         await setup.pipe.receive()
     assert scope.cancelled_caught
-    setup.pipe.send(echo(1))
+    setup.send(echo(1))
     await answer(setup.pipe, 1)
 
 
+@in_session
 async def test_the_end_of_the_server_is_told_by_name(setup: Setup) -> None:
     """Whoever waits learns that the server is gone, and nothing can be sent any more."""
     await setup.end()
     with suppress(GatewayError):
-        setup.pipe.send(echo(1))
+        setup.send(echo(1))
     with trio.fail_after(PATIENCE_S), pytest.raises(Gone, match="'fake'"):
         await setup.pipe.receive()
     with pytest.raises(Gone, match="'fake'"):
-        setup.pipe.send(echo(2))
+        setup.send(echo(2))
 
 
 async def test_a_closed_pipe_neither_sends_nor_receives(setup: Setup) -> None:
@@ -236,18 +304,18 @@ async def test_a_closed_pipe_neither_sends_nor_receives(setup: Setup) -> None:
         await setup.pipe.aclose()
         await setup.pipe.aclose()
     with pytest.raises(Gone):
-        setup.pipe.send(echo(1))
+        setup.send(echo(1))
 
 
 async def test_a_killed_pipe_is_closed_at_once(setup: Setup) -> None:
     """Without patience, and whatever is in flight."""
-    setup.pipe.send(Request(1, "hang"))
+    setup.send(Request(1, "hang"))
     await trio.testing.wait_all_tasks_blocked()
     await setup.pipe.kill()
     with pytest.raises(Gone):
         await setup.pipe.receive()
     with pytest.raises(Gone):
-        setup.pipe.send(echo(2))
+        setup.send(echo(2))
 
 
 async def test_closing_ends_run(fresh: Setup) -> None:
@@ -255,9 +323,8 @@ async def test_closing_ends_run(fresh: Setup) -> None:
     with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(fresh.pipe.run)
-            fresh.pipe.send(HELLO)
-            await answer(fresh.pipe, 0)
-            fresh.pipe.send(Request(1, "hang"))
+            await fresh.open()
+            fresh.send(Request(1, "hang"))
             await trio.testing.wait_all_tasks_blocked()
             await fresh.pipe.aclose()
 
@@ -267,8 +334,7 @@ async def test_closing_is_completed_when_cancelled(fresh: Setup) -> None:
     with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(fresh.pipe.run)
-            fresh.pipe.send(HELLO)
-            await answer(fresh.pipe, 0)
+            await fresh.open()
             nursery.cancel_scope.cancel()
             await fresh.pipe.aclose()
     with pytest.raises(Gone):
@@ -280,9 +346,8 @@ async def test_a_cancelled_run_ends_at_once(fresh: Setup) -> None:
     with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(fresh.pipe.run)
-            fresh.pipe.send(HELLO)
-            await answer(fresh.pipe, 0)
-            fresh.pipe.send(Request(1, "hang"))
+            await fresh.open()
+            fresh.send(Request(1, "hang"))
             await trio.testing.wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
     with pytest.raises(Gone):

@@ -1,6 +1,6 @@
 """What a small MCP server does, whatever carries its messages: the other side of every message pipe in tests.
 
-`Brain` is the server; `McpOverHttp` and `McpOverSse` let `tests.fakes.http_server` speak for it.
+`Brain` is the server; the others let `tests.fakes.http_server` and `tests.fakes.socket_server` speak for it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from typing import Final
 
 import msgspec
 import trio
+from trio_websocket import WebSocketConnection
 
 from gateway.jsonrpc.codec import decode, encode
 from gateway.jsonrpc.messages import Failure, Message, Notification, Request, Result
 from gateway.jsonrpc.sse import encode_event
+from gateway.mcp import headers
 from tests.fakes.http_server import Exchange
 
 Say = Callable[[bytes], Awaitable[None]]
@@ -127,6 +129,64 @@ class McpOverHttp:
             await exchange.respond(200, frame, content_type="application/json", **headers)
 
         await self.brain.take(exchange.request.body, say)
+
+
+class McpWithoutSessions:
+    """The brain behind Streamable HTTP of the modern era, as `McpOverHttp` answers; insists on the headers of its requests."""
+
+    def __init__(self) -> None:
+        self.brain = Brain()
+
+    async def __call__(self, exchange: Exchange) -> None:
+        """Handles one HTTP request."""
+        body = exchange.request.body
+        message = decode(body)
+        if not isinstance(message, Request):
+            await self.brain.take(body, exchange.send)
+            await exchange.respond(202)
+            return
+        headers.check_standard(exchange.request.headers, message)
+
+        async def say(frame: bytes) -> None:
+            await exchange.send(encode_event(frame))
+
+        async def answer(frame: bytes) -> None:
+            await exchange.respond(200, frame, content_type="application/json")
+
+        if message.method == "echo":
+            await self.brain.take(body, answer)
+        else:
+            await exchange.start(200, content_type="text/event-stream")
+            await self.brain.take(body, say)
+            await exchange.finish()
+
+
+class McpOverSocket:
+    """The brain behind WebSockets; a message of the client is taken while others are at work."""
+
+    def __init__(self) -> None:
+        self.brain = Brain()
+        self._hung_up = trio.Event()
+
+    async def __call__(self, connection: WebSocketConnection) -> None:
+        """Serves one connection."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read, connection, nursery)
+            await self._hung_up.wait()
+            nursery.cancel_scope.cancel()
+
+    def hang_up(self) -> None:
+        """Ends all connections."""
+        self._hung_up.set()
+
+    async def _read(self, connection: WebSocketConnection, nursery: trio.Nursery) -> None:
+        async def say(frame: bytes) -> None:
+            await connection.send_message(frame.decode("utf-8", "replace"))
+
+        while True:
+            frame = await connection.get_message()
+            assert isinstance(frame, str)
+            nursery.start_soon(self.brain.take, frame.encode(), say)
 
 
 class McpOverSse:

@@ -241,6 +241,21 @@ def test_remote_url_must_be_of_the_web(url: str) -> None:
         launched(f"{{remote: {{url: '{url}'}}}}")
 
 
+@pytest.mark.parametrize("written", ["", "transport_type: http,", "transport_type: websocket,"])
+def test_the_url_of_a_websocket_says_what_it_is(written: str) -> None:
+    """Also where a template makes it one."""
+    prepared = launched(
+        f"{{remote: {{{written} url: '{{{{fs.where}}}}/ws'}}}}", {"where": "wss://x"}
+    )
+    assert prepared.launch == RemoteLaunch(url="wss://x/ws", transport="websocket")
+
+
+def test_a_websocket_has_a_url_of_its_own() -> None:
+    """The web's would be asked for something else."""
+    with pytest.raises(CatalogError, match="ws or wss URL"):
+        launched("{remote: {url: 'https://x', transport_type: websocket}}")
+
+
 def test_header_with_a_line_break_is_refused_without_its_value() -> None:
     """Header injection; and the message holds no secret."""
     with pytest.raises(CatalogError, match="Authorization") as caught:

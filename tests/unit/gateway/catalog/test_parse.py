@@ -98,6 +98,8 @@ def test_json_catalog_parses_alike() -> None:
         ("streamable", "streamable-http"),
         ("streamable-http", "streamable-http"),
         ("", "streamable-http"),
+        ("websocket", "websocket"),
+        ("WS", "websocket"),
     ],
 )
 def test_remote_transports(written: str, transport: str) -> None:

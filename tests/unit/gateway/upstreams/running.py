@@ -10,7 +10,7 @@ import msgspec
 import trio
 
 from gateway.catalog.model import RemoteLaunch
-from gateway.jsonrpc.codec import decode, encode
+from gateway.jsonrpc.codec import decode, encode, raw
 from gateway.jsonrpc.messages import Failure, Message, Request, Result
 from gateway.ports import MessagePipe
 from gateway.upstreams.http import HttpPipe
@@ -46,6 +46,16 @@ async def call(pipe: MessagePipe, number: int = 1, method: str = "tools/call") -
     """Sends a request and returns the next message."""
     pipe.send(Request(number, method, msgspec.Raw(b"{}")))
     return await pipe.receive()
+
+
+def modern(number: int, method: str, **members: object) -> Request:
+    """A request of the modern era."""
+    said = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+    }
+    return Request(number, method, raw({"_meta": said, **members}))
 
 
 async def failed(pipe: MessagePipe, number: int = 1) -> Failure:

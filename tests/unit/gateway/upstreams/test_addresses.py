@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.upstreams.addresses import origin, shown, within
+from gateway.upstreams.addresses import origin, shown, socket_address, within
 
 
 @pytest.mark.parametrize(
@@ -61,10 +62,29 @@ def test_shown_hides_what_may_be_secret(url: str, expected: str) -> None:
     assert shown(url) == expected
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("wss://MCP.Example/x?y=1#z", ("mcp.example", 443, "mcp.example", "/x?y=1", True)),
+        ("ws://h:8080", ("h", 8080, "h:8080", "/", False)),
+        ("ws://[::1]:90/x", ("::1", 90, "[::1]:90", "/x", False)),
+        ("https://h/x", None),
+        ("wss:///x", None),
+        ("ws://h:99999/", None),
+        ("ws://u:p@h/", None),
+    ],
+)
+def test_socket_address(url: str, expected: object) -> None:
+    """Host and port to connect to, and as the handshake has them."""
+    address = socket_address(url)
+    assert (address and msgspec.structs.astuple(address)) == expected
+
+
 @given(st.text())
 def test_any_text_is_survived(text: str) -> None:
     """Addresses come from people and servers."""
     origin(text)
+    socket_address(text)
     shown(text)
     target = within("https://h/a", text)
     assert target is None or origin(target) == ("https", "h", 443)

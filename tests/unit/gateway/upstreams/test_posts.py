@@ -118,3 +118,22 @@ async def test_nothing_is_sent_after_the_end(nursery: trio.Nursery) -> None:
         posts.send(Request(2, "b"))
     await wait_all_tasks_blocked()
     assert server.taken == []
+
+
+async def test_a_stateless_request_is_given_up_without_a_word(nursery: trio.Nursery) -> None:
+    """Before its answer and after; once requests are stateful again, the server is told again."""
+    server = Server()
+    posts = Posts(server.post, who="it")
+    posts.start(nursery)
+    posts.send(Request(1, "hang"), stateless=True)
+    await wait_all_tasks_blocked()
+    posts.send(cancelled(1))
+    await wait_all_tasks_blocked()
+    posts.send(cancelled(1))
+    await wait_all_tasks_blocked()
+    assert server.given_up == 1
+    assert server.taken == ["hang"]
+    posts.send(Request(2, "quick"))
+    posts.send(cancelled(2))
+    await wait_all_tasks_blocked()
+    assert "notifications/cancelled" in server.taken
