@@ -209,6 +209,7 @@ class Session:
         self.client_name = hello.client_name
         self._profile = profile_of(hello.capabilities)
         self._back_channel.capabilities = hello.capabilities
+        self._back_channel.version = self.protocol_version
         for door in self._house.doors().values():
             door.expect(self._profile)
         directory = self._view.show_all()

@@ -13,6 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gateway import limits
 from gateway.errors import Gone
+from gateway.home import Home
 from gateway.jsonrpc.messages import Failure, Message, Request, Result
 from gateway.ports import ANYONE
 from tests.fakes.house import FakeBackend
@@ -89,7 +90,8 @@ async def test_what_was_found_out_is_kept(
     house.serve("one", FakeBackend(ModernServer))
     house.client().ask("tools/call", name="echo", arguments={})
     await trio.sleep(1)
-    while not list(tmp_path.rglob("*.modern.json")):  # noqa: ASYNC110 -- a thread writes it
+    kept = trio.Path(Home(tmp_path).lists("one-spec-1", "modern"))
+    while not await kept.exists():  # noqa: ASYNC110 -- a thread writes it
         await trio.sleep(0.01)
     later, backend = World(nursery, tmp_path), FakeBackend(ModernServer)
     await wait_all_tasks_blocked()
