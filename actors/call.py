@@ -16,6 +16,7 @@ import trio
 from gateway import limits
 from gateway.jsonrpc.messages import Failure, Id, Message
 from gateway.mcp.profile import NEUTRAL, ClientProfile
+from gateway.mcp.targets import TASKS
 
 Answer = msgspec.Raw | Failure
 """A result as the server wrote it, or an error; a `Failure` here carries no id."""
@@ -61,6 +62,7 @@ class Call:
         "rounds",
         "server",
         "started",
+        "tasked",
         "timeout_s",
     )
 
@@ -87,6 +89,8 @@ class Call:
         self.greeting = profile if greeting is None else greeting
         self.progress_token = progress_token
         self.holder: Holder | None = None
+        self.tasked = "task" in fields or method in TASKS
+        """Whether its answer may hand out a task, or tell of one."""
         self.rounds = 0
         """How often its server has asked the client, where that takes a call each time."""
         self.number = 0

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import msgspec
 import trio
 
 from actors.assignment import Slot
-from actors.call import Call
+from actors.call import Answer, Call
 from actors.greeting import WrongEra, greet
 from actors.list_reading import read_lists
 from actors.listening import Listening
@@ -20,8 +21,8 @@ from actors.upstream import Listener, Opener, Upstream
 from gateway import limits
 from gateway.catalog.model import ContainerLaunch, EnabledServer, ProcessLaunch, RemoteLaunch
 from gateway.errors import GatewayError, Gone, StartFailed
-from gateway.jsonrpc.messages import Notification
-from gateway.mcp import listen
+from gateway.jsonrpc.messages import Failure, Notification
+from gateway.mcp import listen, tasks
 from gateway.mcp.listing import ServerLists
 from gateway.mcp.profile import ClientProfile
 from gateway.mcp.spoken import Spoken
@@ -32,6 +33,7 @@ from gateway.upstreams.stdio import StdioPipe
 
 log = get_logger("container")
 
+_decode_text = msgspec.json.Decoder(str).decode
 _SUBSCRIBING = frozenset({"resources/subscribe", "resources/unsubscribe"})
 
 
@@ -43,6 +45,9 @@ class Keeper(Protocol):
 
     def has_room(self, container: Container) -> None:
         """A call was answered."""
+
+    def free_earlier(self, container: Container) -> None:
+        """It may be idle sooner than it seemed."""
 
     def exited(self, container: Container, error: GatewayError | None) -> None:
         """Nothing of it is left; `error` says why where nobody asked it to stop."""
@@ -94,6 +99,8 @@ class Container(Listener):
         """Which eras it is known to speak; what was found out while greeting it included."""
         self.subscriptions: set[bytes] = set()
         """The resources that its owner subscribed to, as JSON texts: they live as long as it does."""
+        self.tasks: dict[str, float] = {}
+        """Tasks of its owner that are not known to be over, and until when they are waited for."""
         self._retired = False
         self.listing = False
         """Its lists are being read."""
@@ -179,7 +186,7 @@ class Container(Listener):
             ready=self.ready,
             inflight=self.inflight,
             stale=self.stale,
-            idle_since=self.idle_since,
+            idle_since=max((self.idle_since, *self.tasks.values())),
             profile=self.spoken_key,
             pinned=bool(self.subscriptions),
             stopping=self._stop.is_set() or self.upstream_ended,
@@ -352,6 +359,17 @@ class Container(Listener):
         self.idle_since = trio.current_time()
         self._keeper.has_room(self)
 
+    def tasked(self, call: Call, answer: Answer) -> None:
+        """A server with a task works on, though it owes no answer: it counts as busy until the task is over."""
+        told = None if isinstance(answer, Failure) else tasks.seen(answer)
+        if told is not None and told.status not in tasks.TERMINAL:
+            ttl_s = limits.TASK_CAP_S if told.ttl_ms is None else told.ttl_ms / 1000
+            self.tasks[told.task_id] = trio.current_time() + min(ttl_s, limits.TASK_CAP_S)
+        elif call.method == "tasks/result" or told is not None:
+            over = call.fields.get("taskId")
+            self.tasks.pop(told.task_id if told is not None else _text(over), None)
+            self._keeper.free_earlier(self)
+
     def list_changed(self, method: str) -> None:
         """The server says that a list changed: all are read again, several changes at once."""
         log.debug("list_changed", server=self.server.name, method=method)
@@ -374,6 +392,13 @@ class Container(Listener):
     def asked(self, request: ServerRequest) -> None:
         """A request to the client."""
         self._keeper.asked(self, request)
+
+
+def _text(raw: msgspec.Raw | None) -> str:
+    try:
+        return _decode_text(raw or b'""')
+    except msgspec.DecodeError:
+        return ""
 
 
 def spoken_key(era: Era, greeting: ClientProfile) -> str:

@@ -232,7 +232,7 @@ class ContainerPool:
         """Gives the call to a ready container, which belongs to the call's owner from now on."""
         container.owner = call.owner
         self._by_owner[call.owner] = container
-        if self.server.pooling.isolation == "call":
+        if self.server.pooling.isolation == "call" and not call.tasked:
             container.retire()
         container.start(call)
         if assignment.missing_spares(self._slots(), self.server.pooling):
@@ -287,6 +287,10 @@ class ContainerPool:
             or self._waiting
         ):
             self._look()
+
+    def free_earlier(self, container: Container) -> None:  # noqa: ARG002 -- all are looked at
+        """A task is over: when to look next is decided anew."""
+        self._look()
 
     def exited(self, container: Container, error: GatewayError | None) -> None:
         """Nothing of it is left. Where it never became ready, those who waited for it get the reason."""

@@ -68,8 +68,12 @@ class ModernDialect:
     def dressed(self, call: Call) -> Fields:
         """The params, stamped with what the server must know of the call's client."""
         profile = call.profile
+        fields = _with_token(call)
+        if profile.era == "legacy":
+            # The experiment's own way to ask for a task: here the server decides, and only where its client can.
+            fields.pop("task", None)
         return meta.stamp(
-            _with_token(call),
+            fields,
             version=self.version,
             capabilities=capabilities.client_to_modern(profile.capabilities),
             client_info=CLIENT_INFO,
@@ -98,7 +102,7 @@ LEGACY = LegacyDialect()
 def _with_token(call: Call) -> Fields:
     """The params, with the call's number as its progress token where the client wants progress."""
     if call.progress_token is None:
-        return call.fields
+        return dict(call.fields)
     return params.with_progress_token(call.fields, call.number)
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from actors.call import Call
 from actors.listings import Listings
+from actors.task_ids import TaskIds
 from gateway.catalog.model import EnabledServer
 from gateway.jsonrpc.messages import Notification, Request
 from gateway.mcp.profile import ClientProfile
@@ -47,6 +48,10 @@ class House(Protocol):
     @property
     def listings(self) -> Listings:
         """What all servers offer."""
+
+    @property
+    def task_ids(self) -> TaskIds:
+        """The ids of tasks as clients see them."""
 
     @property
     def log_calls(self) -> bool:

@@ -38,7 +38,7 @@ from gateway.mcp import content, handshake, log_levels, meta, params, versions
 from gateway.mcp.identity import SERVER_INFO
 from gateway.mcp.listing import LIST_METHODS, ServerLists
 from gateway.mcp.profile import NEUTRAL, profile_of
-from gateway.mcp.targets import TARGETS, Target, read_target
+from gateway.mcp.targets import TARGETS, TASKS, Target, read_target
 from gateway.mcp.versions import Version
 from gateway.ports import Outlet, Principal, Route
 from gateway.telemetry.log import get_logger
@@ -177,7 +177,7 @@ class Session:
             self._initialize(request, outlet)
         elif self.protocol_version is None:
             raise Malformed(f"{_shown(method)} came before initialize; send initialize first")
-        elif method in TARGETS:
+        elif method in TARGETS and method != "tasks/update":
             self._call(request, outlet, read_target(method, params.fields(request.params)))
         elif method in LIST_METHODS:
             self._list(request, outlet)
@@ -260,6 +260,11 @@ class Session:
         """Routes a call; waits for unknown lists only where the name is not known yet."""
         if self._house.draining:
             raise Overloaded("the gateway is shutting down; connect again later")
+        if target.kind in TASKS:
+            claims = self._house.task_ids.read(target.name, self.principal)
+            route = Route(claims.server, claims.task_id)
+            self._send(request, outlet, target, route, owner=claims.owner)
+            return
         try:
             route = self._view.route(target.kind, target.name)
         except UnknownTarget:
@@ -277,8 +282,10 @@ class Session:
         else:
             self._send(request, outlet, target, route)
 
-    def _send(self, request: Request, outlet: Outlet, target: Target, route: Route) -> None:
-        """Hands a call to its server."""
+    def _send(
+        self, request: Request, outlet: Outlet, target: Target, route: Route, *, owner: str = ""
+    ) -> None:
+        """Hands a call to its server; `owner` names whose container it is for, where that was settled before."""
         door = self._house.door(route.server)
         if door is None:
             raise Unavailable(f"server {route.server} was removed")
@@ -287,7 +294,7 @@ class Session:
             request.method,
             target.renamed(route.name),
             server=route.server,
-            owner=self._owner_of(door.server),
+            owner=owner or self._owner_of(door.server),
             timeout_s=door.server.pooling.timeout_s,
             profile=self._profile,
             # A server with several clients at a time could not be told whose sampling and roots it may use.
@@ -320,6 +327,8 @@ class Session:
         self.last_active = trio.current_time()
         self._house.request_ended()
         self._note_subscription(call, route, answer)
+        if call.tasked and answer is not None:
+            answer = self._house.task_ids.answer(call, answer, self.principal)
         match answer:
             case None:
                 outcome = "cancelled"

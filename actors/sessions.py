@@ -20,10 +20,11 @@ from actors.listings import Listings
 from actors.server_request import ServerRequest
 from actors.session import Session
 from actors.stateless import StatelessDesk
+from actors.task_ids import TaskIds
 from gateway import limits
 from gateway.errors import GatewayError, InvalidParams, Overloaded, UnknownTarget
 from gateway.jsonrpc.messages import Notification, Request
-from gateway.mcp import params
+from gateway.mcp import params, tasks
 from gateway.mcp.identity import SERVER_INFO
 from gateway.mcp.listing import ServerLists
 from gateway.ports import Outlet, Principal
@@ -32,6 +33,7 @@ from gateway.telemetry.log import get_logger
 log = get_logger("sessions")
 
 _SESSION_ID_BYTES = 24
+_RELATED_TASK = tasks.RELATED.encode()
 _INSTANCE_BYTES = 8
 
 
@@ -57,6 +59,7 @@ class SessionRegistry(Reports):
         self._words = words
         self.log_calls = log_calls
         self.draining = False
+        self.task_ids = TaskIds()
         self.desk = StatelessDesk(
             self, server_info=SERVER_INFO, instance=secrets.token_hex(_INSTANCE_BYTES)
         )
@@ -173,7 +176,11 @@ class SessionRegistry(Reports):
         """
         self.desk.notified(owner, notification)
         if (session := self._session_of(owner)) is not None:
-            session.notified(notification)
+            session.notified(
+                self.task_ids.notification(
+                    notification, server=server, owner=owner, principal=session.principal
+                )
+            )
         elif notification.method == "notifications/resources/updated":
             try:
                 uri = params.text(params.fields(notification.params), "uri")
@@ -191,7 +198,16 @@ class SessionRegistry(Reports):
         if session is None:
             request.refuse(f"no single client of this server could serve {request.method}")
         else:
+            request.params = self._told(request, owner, session.principal)
             session.asked(request)
+
+    def _told(self, request: ServerRequest, owner: str, principal: Principal) -> msgspec.Raw | None:
+        """The params of a server's request; one that belongs to a task names it as the client knows it."""
+        if request.params is None or _RELATED_TASK not in bytes(request.params):
+            return request.params
+        return self.task_ids.params(
+            request.params, server=request.server, owner=owner, principal=principal
+        )
 
     def last_words(self, server: str, stderr: str) -> None:
         """A server has ended; this is the end of its stderr."""

@@ -52,6 +52,9 @@ class Listener:
     def answered(self) -> None:
         """A call left the table: answered, failed or withdrawn."""
 
+    def tasked(self, call: Call, answer: Answer) -> None:
+        """An answer came that may tell of a task."""
+
     def list_changed(self, method: str) -> None:
         """A `notifications/*/list_changed` came."""
 
@@ -295,6 +298,8 @@ class Upstream:
         """Finds whose answer that is."""
         if (call := self._inflight.pop(number)) is not None:
             call.holder = None
+            if call.tasked:
+                self._listener.tasked(call, answer)
             if not self._rounds.carry_on(call, answer):
                 self._settle(call, self.dialect.read(call, answer))
         elif number is not None and (call := self._standing.pop(number, None)) is not None:

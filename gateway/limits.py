@@ -220,6 +220,8 @@ MAX_ROUNDS: Final = 32
 """How often a modern server may ask within one call of a legacy client, which cannot see that nothing else happens."""
 ROUND_PAUSE_S: Final = 0.5
 """Before a call is repeated whose server asked for nothing but that."""
+TASK_CAP_S: Final = 3600.0
+"""How long a server is kept for a task that is not over, whatever the task says: its client may have forgotten it."""
 PROBE_S: Final = 10.0
 """How long a server may take to answer whether it is a modern one; some old ones never do. It may have to start first."""
 LISTEN_ACK_S: Final = 10.0

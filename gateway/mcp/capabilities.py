@@ -10,13 +10,16 @@ from typing import Final
 
 import msgspec
 
-from gateway.mcp import versions
+from gateway.mcp import tasks, versions
+from gateway.mcp.extensions import declared
 from gateway.mcp.listing import KINDS, Kind
 from gateway.mcp.params import Fields, pack
 
 _EMPTY: Final = msgspec.Raw(b"{}")
 _TRUE: Final = msgspec.Raw(b"true")
 _LIST_CHANGED: Final = msgspec.Raw(b'{"listChanged":true}')
+_TASKS: Final = msgspec.Raw(b'{"cancel":{},"requests":{"tools":{"call":{}}}}')
+"""Without `list`: a list would have to be asked of every server, started or not."""
 _SUBSCRIBE: Final = msgspec.Raw(b'{"listChanged":true,"subscribe":true}')
 
 _decode_fields = msgspec.json.Decoder(Fields).decode
@@ -57,19 +60,24 @@ def offered(upstreams: Iterable[Mapping[str, msgspec.Raw]]) -> dict[str, msgspec
     }
     if any("completions" in capabilities for capabilities in known):
         offer["completions"] = _EMPTY
+    if any(tasks.serves_calls(capabilities) for capabilities in known):
+        offer["tasks"] = _TASKS
     return offer
 
 
 def offered_modern(
     upstreams: Iterable[Mapping[str, msgspec.Raw]],
-    *,
-    extensions: Mapping[str, msgspec.Raw] | None = None,
 ) -> dict[str, msgspec.Raw]:
     """The capabilities that `server/discover` shows: the same for everybody, with the extensions that are relayed.
 
     Subscriptions are answered by the gateway itself, whatever its servers can do.
     """
-    offer = {**offered(upstreams), "resources": _SUBSCRIBE}
+    extensions: Fields = {}
+    known = tuple(upstreams)
+    offer = {**offered(known), "resources": _SUBSCRIBE}
+    offer.pop("tasks", None)
+    for capabilities in known:
+        extensions.update(declared(capabilities.get("extensions")))
     if extensions:
         offer["extensions"] = pack(extensions)
     return offer

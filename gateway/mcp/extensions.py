@@ -15,29 +15,34 @@ import msgspec
 
 from gateway.mcp.params import Fields, pack
 from gateway.mcp.tasks import EXTENSION as TASKS
+from gateway.mcp.versions import Era
 
 Policy = Literal["relay", "strip"]
 """`relay`: declared to the other side as it was declared to us. `strip`: not declared, so that nobody makes use of it."""
 
-POLICIES: Final[Mapping[str, Policy]] = {
-    # Its ids name tasks of one server; they are only handed out where the gateway can find the way back.
-    TASKS: "strip",
-}
-"""The extensions that are not simply relayed."""
+MODERN_ONLY: Final[Mapping[str, Policy]] = {TASKS: "relay"}
+"""Extensions of the modern era that mean nothing, or something else, in the older one."""
 
 _decode_fields = msgspec.json.Decoder(Fields).decode
 
 
-def policy(name: str) -> Policy:
-    """What becomes of the extension of that name."""
-    return POLICIES.get(name, "relay")
+def policy(name: str, era: Era) -> Policy:
+    """What becomes of the extension of that name, as a peer of that era declares it."""
+    if era == "legacy" and name in MODERN_ONLY:
+        return "strip"
+    return MODERN_ONLY.get(name, "relay")
 
 
-def relayed(extensions: msgspec.Raw | None) -> msgspec.Raw | None:
-    """The extensions that are declared to the other side; None where there are none, or where they are no object."""
+def declared(extensions: msgspec.Raw | None, era: Era = "modern") -> Fields:
+    """The extensions that are declared to the other side; none where they are no object."""
     try:
-        declared = _decode_fields(extensions or b"{}")
+        names = _decode_fields(extensions or b"{}")
     except (msgspec.DecodeError, RecursionError):
-        return None
-    kept = {name: raw for name, raw in declared.items() if policy(name) == "relay"}
+        return {}
+    return {name: raw for name, raw in names.items() if policy(name, era) == "relay"}
+
+
+def relayed(extensions: msgspec.Raw | None, era: Era) -> msgspec.Raw | None:
+    """The same as JSON; None where there are none."""
+    kept = declared(extensions, era)
     return pack(kept) if kept else None

@@ -54,6 +54,6 @@ def profile_of(
 ) -> ClientProfile:
     """The profile of a client with these capabilities."""
     told = {name: raw for name, raw in capabilities.items() if name in _RELAYED}
-    if (extensions := relayed(capabilities.get("extensions"))) is not None:
+    if (extensions := relayed(capabilities.get("extensions"), era)) is not None:
         told["extensions"] = extensions
     return ClientProfile(told, log_level, era)

@@ -50,11 +50,12 @@ class StateClaims(msgspec.Struct, frozen=True, array_like=True):
 
 
 class TaskClaims(msgspec.Struct, frozen=True, array_like=True):
-    """What a task id says: the server, the id there, and whose it is."""
+    """What a task id says: the server, the id there, whose it is, and under which owner its container is found."""
 
     server: str
     task_id: str
     principal: str
+    owner: str
 
 
 T = TypeVar("T", StateClaims, TaskClaims)

@@ -21,8 +21,15 @@ TARGETS: Final[Mapping[str, str]] = {
     "resources/subscribe": "uri",
     "resources/unsubscribe": "uri",
     "completion/complete": "ref",
+    "tasks/get": "taskId",
+    "tasks/result": "taskId",
+    "tasks/cancel": "taskId",
+    "tasks/update": "taskId",
 }
 """Methods that are routed to a server, with the member of their params that says which."""
+
+TASKS: Final = frozenset({"tasks/get", "tasks/result", "tasks/cancel", "tasks/update"})
+"""Of these, those that name a task: its id says the server."""
 
 _REFS: Final[Mapping[str, str]] = {"ref/prompt": "name", "ref/resource": "uri"}
 """The kinds of reference in `completion/complete`, with the member that names its target."""

@@ -46,7 +46,7 @@ def test_completions_are_offered_where_a_server_has_them() -> None:
 
 def test_modern_clients_are_offered_subscriptions_and_extensions() -> None:
     """The same for everybody."""
-    offer = offered_modern([{"completions": Raw(b"{}")}], extensions={"a/b": Raw(b"{}")})
+    offer = offered_modern([{"completions": Raw(b"{}")}, {"extensions": Raw(b'{"a/b":{}}')}])
     assert {name: bytes(value) for name, value in offer.items()} == {
         "logging": b"{}",
         "prompts": b'{"listChanged":true}',

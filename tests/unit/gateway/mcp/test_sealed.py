@@ -97,16 +97,16 @@ def test_claims_of_another_release_are_refused(seal: Seal) -> None:
 
 def test_a_task_has_one_id_for_each_caller(seal: Seal) -> None:
     """Clients compare them."""
-    claims = TaskClaims("github", "t1", "alice")
+    claims = TaskClaims("github", "t1", "alice", "session:1")
     token = seal.seal_task(claims)
     assert token == Seal(KEY).seal_task(claims)
-    assert token != seal.seal_task(TaskClaims("github", "t1", "bob"))
+    assert token != seal.seal_task(TaskClaims("github", "t1", "bob", "session:1"))
     assert seal.open_task(token, principal="alice") == claims
 
 
 def test_a_task_of_somebody_else_does_not_exist(seal: Seal) -> None:
     """Nor does one that was made up, nor a state in its place."""
-    token = seal.seal_task(TaskClaims("github", "t1", "alice"))
+    token = seal.seal_task(TaskClaims("github", "t1", "alice", "session:1"))
     for handle, principal in ((token, "bob"), ("x", "alice"), (seal.seal(CLAIMS), "alice")):
         with pytest.raises(StateRefused, match="no such task"):
             seal.open_task(handle, principal=principal)
