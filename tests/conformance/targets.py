@@ -28,10 +28,6 @@ HERE: Final = Path(__file__).parent
 
 _HARMLESS: Final = "test_simple_text"
 _MODERN: Final = "2026-07-28"
-_META: Final = {
-    "io.modelcontextprotocol/protocolVersion": _MODERN,
-    "io.modelcontextprotocol/clientCapabilities": {},
-}
 
 _LISTENS_S: Final = 30.0
 _LISTS_S: Final = 60.0
@@ -65,20 +61,26 @@ def fronted(fixture: Fixture, upstream: Upstream, folder: Path) -> Iterator[str]
         place.write({"fixture": fields})
         place.run("tools", "ls", deadline_s=_LISTS_S)
         with through_gateway(place) as url:
-            _wake(url)
+            for capabilities in ({}, {"elicitation": {}}):
+                _wake(url, capabilities)
             yield url
 
 
-def _wake(url: str) -> None:
-    """Has the fixture started for modern clients, as after a person's first call.
+def _wake(url: str, capabilities: Mapping[str, Any]) -> None:
+    """Has the fixture started for modern clients that can do that, as after a person's first call.
 
-    The suite gives a call half a second, and a scenario may begin with one: less than Python takes to start.
+    The suite gives a call half a second, and a scenario may begin with one: less than Python takes to start. Its calls
+    come from clients of two kinds, and an older server is told of its client when it is started.
     """
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": _MODERN,
+        "io.modelcontextprotocol/clientCapabilities": capabilities,
+    }
     asked = {
         "jsonrpc": "2.0",
         "id": 1,
         "method": "tools/call",
-        "params": {"name": _HARMLESS, "arguments": {}, "_meta": _META},
+        "params": {"name": _HARMLESS, "arguments": {}, "_meta": meta},
     }
     request = urllib.request.Request(
         url,
