@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import trio
 
@@ -36,6 +38,23 @@ async def test_a_remote_server(
     assert {tool["name"] for tool in listed["result"]["tools"]} == {"greet", "work", "ask", "hang"}
     assert greeted["result"]["content"][0]["text"] == "Hello, Ada!"
     assert worked["progress"] == [[1, 3], [2, 3], [3, 3]]
+
+
+def test_a_gateway_behind_a_gateway(place: Place, tmp_path: Path, echo_binary: Path) -> None:
+    """Over its WebSocket, with its token from a secret."""
+    far = Place(tmp_path / "far", Path(place.environ["MCPGW_CACHE"]))
+    far.write({"echo": {"process": {"command": [str(echo_binary)]}}})
+    with far.network() as gateway:
+        remote = {
+            "url": f"{gateway.url.replace('http', 'ws')}/ws",
+            "headers": {"Authorization": "Bearer ${TOKEN}"},
+        }
+        secret = {"name": "far.token", "env": "TOKEN"}
+        place.write({"far": {"remote": remote, "secrets": [secret]}})
+        assert place.run("secret", "set", f"far.token={gateway.token}").returncode == 0
+        with place.stdio() as near:
+            near.initialize()
+            assert near.call("echo", text="hi") == "hi"
 
 
 def test_a_remote_server_that_is_not_there(place: Place) -> None:
