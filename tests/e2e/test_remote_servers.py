@@ -7,12 +7,17 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.e2e.gateways import text_of
 from tests.e2e.places import Place
 from tests.e2e.published import PUBLISHED, Step, Target
 from tests.e2e.test_published_remotes import free_port, serving
 
 pytestmark = pytest.mark.slow
 
+MODERN = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
 STEPS: tuple[Step, ...] = (
     ("tools/list", {}),
     ("tools/call", {"name": "greet", "arguments": {"name": "Ada"}}),
@@ -41,7 +46,7 @@ async def test_a_remote_server(
 
 
 def test_a_gateway_behind_a_gateway(place: Place, tmp_path: Path, echo_binary: Path) -> None:
-    """Over its WebSocket, with its token from a secret."""
+    """Over its WebSocket, with its token from a secret, for clients of both eras."""
     far = Place(tmp_path / "far", Path(place.environ["MCPGW_CACHE"]))
     far.write({"echo": {"process": {"command": [str(echo_binary)]}}})
     with far.network() as gateway:
@@ -55,6 +60,9 @@ def test_a_gateway_behind_a_gateway(place: Place, tmp_path: Path, echo_binary: P
         with place.stdio() as near:
             near.initialize()
             assert near.call("echo", text="hi") == "hi"
+        with place.stdio() as near:
+            call = {"name": "echo", "arguments": {"text": "hi"}, "_meta": MODERN}
+            assert text_of(near.request("tools/call", call)) == "hi"
 
 
 def test_a_remote_server_that_is_not_there(place: Place) -> None:
