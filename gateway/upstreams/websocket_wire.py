@@ -16,7 +16,7 @@ import h11
 import httpx
 import trio
 import trio_websocket
-from wsproto.utilities import LocalProtocolError, ProtocolError
+from wsproto.utilities import ProtocolError
 
 from gateway import limits
 from gateway.catalog.model import RemoteLaunch
@@ -129,7 +129,7 @@ class SocketWire:
                 nursery.cancel_scope.cancel()
         except* (
             GatewayError,
-            trio_websocket.HandshakeError,
+            trio_websocket.ConnectionRejected,
             ProtocolError,
             h11.ProtocolError,
         ) as group:
@@ -235,10 +235,8 @@ class SocketWire:
                 return Unavailable(
                     f"{self.who} cannot be asked over a WebSocket: check url and headers of its entry"
                 )
-            case LocalProtocolError():
-                return Gone(f"{self.who} was sent something after the end of the connection")
             case _:
-                return Gone(f"{self.who} broke the rules of WebSocket")
+                return Gone(f"the connection to {self.who} ended out of turn")
 
 
 class _Stream(trio.abc.Stream):

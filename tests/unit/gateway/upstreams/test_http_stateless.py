@@ -346,12 +346,13 @@ async def test_a_call_that_is_refused_twice_fails() -> None:
     assert region(server.requests) == [None, "eu"]
 
 
-async def test_a_list_that_cannot_be_read_does_not_stop_the_call() -> None:
+@pytest.mark.parametrize("said", [b"", b'{"jsonrpc":"2.0","error":{"code":-1,"message":"no"}}'])
+async def test_a_list_that_cannot_be_read_does_not_stop_the_call(said: bytes) -> None:
     """Nor is it asked for again with each call."""
 
     async def handle(exchange: Exchange) -> None:
         if b"tools/list" in exchange.request.body:
-            await exchange.respond(500)
+            await exchange.respond(500, said, **JSON)
         else:
             await answer(exchange)
 
