@@ -13,11 +13,11 @@ import msgspec
 
 from actors.server_request import ServerRequest
 from gateway import limits
+from gateway.errors import InvalidParams
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.ids import IdMap
 from gateway.jsonrpc.messages import Failure, Message, Notification, Request, Result
-from gateway.mcp import params
-from gateway.mcp.profile import REQUIRED_FOR
+from gateway.mcp import params, questions, versions
 
 OVERLOADED = -32000
 
@@ -32,6 +32,8 @@ class BackChannel:
     def __init__(self, tell: Callable[[Message], bool]) -> None:
         self.capabilities: Mapping[str, msgspec.Raw] = {}
         """What the client has declared."""
+        self.version = versions.LATEST
+        """The revision that was settled on with it."""
         self._tell = tell
         self._open: IdMap[ServerRequest] = IdMap()
 
@@ -41,8 +43,7 @@ class BackChannel:
 
     def ask(self, request: ServerRequest) -> None:
         """Sends a server's request to the client, or refuses it where the client cannot serve it."""
-        needed = REQUIRED_FOR.get(request.method)
-        if needed is None or needed not in self.capabilities:
+        if not self._serves(request):
             request.refuse(f"this client does not serve {request.method}")
             return
         if len(self._open) >= limits.MAX_SERVER_REQUESTS:
@@ -56,6 +57,16 @@ class BackChannel:
         elif not self._tell(message):
             self._open.pop(number)
             request.refuse("this client has no stream open that a request could travel on")
+
+    def _serves(self, request: ServerRequest) -> bool:
+        """Whether the client has declared that it can be asked that: forms and links are two things, for one."""
+        try:
+            question = questions.to_modern(request.method, request.params)
+        except InvalidParams:
+            return False
+        if question is None:
+            return False
+        return not questions.missing(question, self.capabilities, version=self.version)
 
     def answered(self, message: Result | Failure) -> bool:
         """Takes an answer of the client; False where nothing waits for it."""

@@ -17,6 +17,7 @@ import trio
 
 from actors.call import Answer, Call
 from actors.server_request import ServerRequest
+from gateway import limits
 from gateway.errors import GatewayError, MissingCapability
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Result
@@ -41,6 +42,7 @@ class ModernCall:
         method: what the client asked for.
         server_info: the gateway's identity, for results.
         resubmit: sends the call to the server once more (after links were opened).
+        later: calls back after that many seconds.
         state: makes the `requestState` of this call, with the server's own in it if there is one.
         ended: told once nothing waits any more.
     """
@@ -51,6 +53,7 @@ class ModernCall:
         *,
         server_info: msgspec.Raw,
         resubmit: Callable[[], None],
+        later: Callable[[float, Callable[[], None]], None],
         state: Callable[[str | None], str],
         ended: Callable[[], None],
     ) -> None:
@@ -61,6 +64,9 @@ class ModernCall:
         """Since when it waits for the client's next request; None while one is open."""
         self._server_info = server_info
         self._resubmit = resubmit
+        self._later = later
+        self._gathering = False
+        """A question waits for others to go with it."""
         self._state = state
         self._ended = ended
         self._round: Round | None = None
@@ -143,7 +149,14 @@ class ModernCall:
         self._asked[name] = request
         self._questions[name] = question
         request.retracted = lambda: self._forget(name)
-        if self._round is not None:
+        if self._round is not None and not self._gathering:
+            self._gathering = True
+            self._later(limits.QUESTION_GATHER_S, self._gathered)
+
+    def _gathered(self) -> None:
+        """The questions that were asked together are here."""
+        self._gathering = False
+        if self._asked and self._round is not None:
             self._ask_client()
 
     def relayed(self, _call: Call, message: Message) -> None:

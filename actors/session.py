@@ -34,11 +34,12 @@ from gateway.errors import (
 )
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
-from gateway.mcp import handshake, log_levels, meta, params, versions
+from gateway.mcp import content, handshake, log_levels, meta, params, versions
 from gateway.mcp.identity import SERVER_INFO
 from gateway.mcp.listing import LIST_METHODS, ServerLists
 from gateway.mcp.profile import NEUTRAL, profile_of
 from gateway.mcp.targets import TARGETS, Target, read_target
+from gateway.mcp.versions import Version
 from gateway.ports import Outlet, Principal, Route
 from gateway.telemetry.log import get_logger
 
@@ -70,6 +71,7 @@ class Session:
         self._outlets: list[Outlet] = []
         """Where messages without a request go; the newest is last."""
         self._initialized = False
+        self._revision: Version | None = None
         self._profile = NEUTRAL
         self._view = ClientView(house.listings)
         self._back_channel = BackChannel(self._tell)
@@ -203,9 +205,11 @@ class Session:
             raise Malformed("this session is initialized already")
         hello = handshake.parse_initialize(request.params)
         self.protocol_version = versions.negotiate(hello.version)
+        self._revision = versions.find(self.protocol_version)
         self.client_name = hello.client_name
         self._profile = profile_of(hello.capabilities)
         self._back_channel.capabilities = hello.capabilities
+        self._back_channel.version = self.protocol_version
         for door in self._house.doors().values():
             door.expect(self._profile)
         directory = self._view.show_all()
@@ -326,7 +330,7 @@ class Session:
                 outlet.finish(codec.encode(failure))
             case _:
                 outcome = "ok"
-                self._reply(request_id, outlet, answer)
+                self._reply(request_id, outlet, self._spoken_in(call.method, answer))
         if self._house.log_calls:
             log.info(
                 "call",
@@ -337,6 +341,16 @@ class Session:
                 ms=round((trio.current_time() - call.started) * 1000, 1),
                 outcome=outcome,
             )
+
+    def _spoken_in(self, method: str, result: msgspec.Raw) -> msgspec.Raw:
+        """A server's result in the client's revision: the oldest ones lack some kinds of content."""
+        row = self._revision
+        if row is None or (row.audio and row.structured_output):
+            return result
+        try:
+            return params.pack(content.for_version(method, meta.result_fields(result), row))
+        except GatewayError:
+            return result
 
     def _note_subscription(self, call: Call, route: Route, answer: Answer | None) -> None:
         """Remembers what the client subscribed to: shared servers tell of it without saying for whom."""

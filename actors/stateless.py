@@ -268,6 +268,7 @@ class StatelessDesk:
             order.method,
             server_info=self._server_info,
             resubmit=submit,
+            later=self._call_later,
             state=partial(self._state, call_id, order),
             ended=ended,
         )
@@ -278,6 +279,15 @@ class StatelessDesk:
         else:
             self._house.spawn(partial(self._submit_later, target, submit))
         return partial(call.left, opened)
+
+    def _call_later(self, delay_s: float, act: Callable[[], None]) -> None:
+        """Calls back after a moment."""
+
+        async def wait_and_act() -> None:
+            await trio.sleep(delay_s)
+            act()
+
+        self._house.spawn(wait_and_act)
 
     def _state(self, call_id: str, order: _Order, inner: str | None = None) -> str:
         """The state that brings a client back to its call, or, with the server's own state, to its server."""

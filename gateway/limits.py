@@ -213,6 +213,9 @@ PARKED_S: Final = 300.0
 """How long a call waits for its client to come back with answers: a person fills in a form meanwhile."""
 PARKED_SWEEP_S: Final = 15.0
 """How often calls are looked for whose client did not come back."""
+QUESTION_GATHER_S: Final = 0.03
+"""How long a first question waits for others of the same call: an old server sends them one by one, a modern client takes
+them together. Much less than a person needs to answer."""
 MAX_ROUNDS: Final = 32
 """How often a modern server may ask within one call of a legacy client, which cannot see that nothing else happens."""
 ROUND_PAUSE_S: Final = 0.5

@@ -20,13 +20,6 @@ _RELAYED: Final = frozenset({"elicitation", "experimental", "roots", "sampling"}
 
 _KEY_BYTES: Final = 8
 
-REQUIRED_FOR: Final[Mapping[str, str]] = {
-    "elicitation/create": "elicitation",
-    "roots/list": "roots",
-    "sampling/createMessage": "sampling",
-}
-"""Requests of servers, with the client capability that each needs (MCP 2025-11-25, lifecycle)."""
-
 
 class ClientProfile(msgspec.Struct, frozen=True):
     """What a server is told of its client. `log_level` is "" where the client has not asked for one.

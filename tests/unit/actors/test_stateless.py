@@ -141,7 +141,7 @@ async def test_questions_end_a_round_and_answers_begin_the_next(
     await wait_all_tasks_blocked()
     server = backend.opened[-1]
     server.ask(Request("s", "elicitation/create", raw({"message": "sure?"})))
-    await wait_all_tasks_blocked()
+    await trio.sleep(1)
     asked = first.answer["result"]
     assert asked["resultType"] == "input_required"
     first.cancel()  # type: ignore[attr-defined] # the connection of a round that is over may close
@@ -162,6 +162,22 @@ async def test_questions_end_a_round_and_answers_begin_the_next(
     assert len(server.requests("tools/call")) == 1
 
 
+async def test_questions_that_are_asked_together_are_put_together(
+    world: Callable[..., Awaitable[World]], autojump_clock: MockClock
+) -> None:
+    """An old server sends them one by one, without waiting in between: its client gets them in one result."""
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend)
+    client = Modern(house, elicitation={"form": {}}, roots={})
+    first = client.ask("tools/call", name="echo", arguments={})
+    await wait_all_tasks_blocked()
+    backend.opened[-1].ask(Request("s1", "elicitation/create", raw({"message": "?"})))
+    backend.opened[-1].ask(Request("s2", "roots/list"))
+    await trio.sleep(1)
+    questions = first.answer["result"]["inputRequests"].values()
+    assert [one["method"] for one in questions] == ["elicitation/create", "roots/list"]
+
+
 async def test_a_state_is_good_for_its_call_and_its_caller_only(
     world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:
@@ -173,7 +189,7 @@ async def test_a_state_is_good_for_its_call_and_its_caller_only(
     stream = mine.ask("tools/call", name="echo", arguments={})
     await wait_all_tasks_blocked()
     backend.opened[-1].ask(Request("s", "elicitation/create", raw({"message": "?"})))
-    await wait_all_tasks_blocked()
+    await trio.sleep(1)
     state = stream.answer["result"]["requestState"]
     tampered = ("A" if state[0] != "A" else "B") + state[1:]
     for client, fields in (
