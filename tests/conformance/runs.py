@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -11,6 +11,7 @@ import msgspec
 
 from tests.clients import client_venv
 from tests.conformance.driver import DOWNSTREAM
+from tests.conformance.impossible import IMPOSSIBLE, Impossible
 from tests.conformance.suite import REVISIONS, Report, judge_client, judge_server
 from tests.conformance.targets import SDK, UPSTREAMS, Fixture, fronted, served
 
@@ -48,7 +49,7 @@ LEGACY, MODERN = REVISIONS
 class Run(msgspec.Struct, frozen=True):
     """One line of the table.
 
-    `what`: who is tested. `against`: the fixture and how it is reached. `judge` does it, with a folder for what it writes.
+    `impossible`: scenarios that cannot pass there. `what`: who is tested. `against`: the fixture and how it is reached. `judge` does it, with a folder for what it writes.
     """
 
     group: Group
@@ -56,6 +57,7 @@ class Run(msgspec.Struct, frozen=True):
     against: str
     revision: str
     judge: Callable[[Path], Report]
+    impossible: Mapping[str, Impossible] = {}
 
     @property
     def role(self) -> str:
@@ -109,7 +111,8 @@ def _gateway(group: Group, fixture: Fixture, upstream: str, revision: str) -> Ru
         with fronted(fixture, upstream, folder / "place") as url:
             return judge_server(url, revision, folder / "results")
 
-    return Run(group, "gateway", f"{fixture} {upstream}", revision, judge)
+    impossible = IMPOSSIBLE.get((fixture, revision), {})
+    return Run(group, "gateway", f"{fixture} {upstream}", revision, judge, impossible)
 
 
 def _client(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
+from tests.conformance.impossible import Impossible
 from tests.conformance.suite import Report
 
 _WIDTHS: Final = (8, 24, 13, 9, 9, 9)
@@ -34,9 +35,20 @@ def row(what: str, against: str, report: Report, took_s: float) -> str:
     )
 
 
-def failures(report: Report) -> Iterator[str]:
-    """A line per required scenario that did not pass: its first complaint, for it explains the others."""
+def failures(report: Report, impossible: Mapping[str, Impossible]) -> Iterator[str]:
+    """A line per required scenario that did not pass: its first complaint, for it explains the others.
+
+    One that cannot pass is as it should be, and one that cannot and does is not.
+    """
+    failing = {scenario.name for scenario in report.failing}
+    yield from (
+        f"{name}: passes, so that it is not impossible"
+        for name in impossible
+        if name not in failing
+    )
     for scenario in report.failing:
+        if scenario.name in impossible:
+            continue
         first, *others = scenario.complaints
         more = f" (and {len(others)} more)" if others else ""
         yield f"{scenario.name}: {first[:_COMPLAINT_CHARS]}{more}"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.conformance.impossible import IMPOSSIBLE, Impossible
 from tests.conformance.suite import Report, Scenario, read_checks, read_results
 from tests.conformance.table import failures, hollow, row
 
@@ -74,13 +75,13 @@ def test_a_run_is_one_line() -> None:
     )
     shown = " ".join(row("gateway", "everything http", report, 2.4).split())
     assert shown == "gateway everything http 2025-11-25 1/2 2+1- 1 1/1 2 s"
-    assert list(failures(report)) == ["tools-list: a: b"]
+    assert list(failures(report, {})) == ["tools-list: a: b"]
 
 
 def test_a_failing_scenario_is_one_line() -> None:
     """One broken thing fails many checks."""
     scenario = Scenario("ping", required=True, failed=5, complaints=("x" * 1000, *"abcd"))
-    (said,) = failures(Report("2025-11-25", (scenario,)))
+    (said,) = failures(Report("2025-11-25", (scenario,)), {})
     assert said == f"ping: {'x' * 160} (and 4 more)"
 
 
@@ -90,3 +91,23 @@ def test_a_pass_with_fewer_checks_than_possible_is_noted() -> None:
     poor = Report("2025-11-25", (Scenario("polling", required=True, succeeded=1, warned=2),))
     assert list(hollow(best, best)) == []
     assert list(hollow(poor, best)) == ["polling: passes with 1 checks of 3, 2 warnings"]
+
+
+def test_what_cannot_pass_may_fail_and_may_not_pass() -> None:
+    """The table of impossible scenarios is held to the results, both ways."""
+    wrong = Scenario("a", required=True, failed=1, complaints=("a: b",))
+    right = Scenario("b", required=True, succeeded=1)
+    reason = Impossible("a clause", "something else")
+    report = Report("2026-07-28", (wrong, right))
+    assert list(failures(report, {"a": reason})) == []
+    assert list(failures(report, {"a": reason, "b": reason})) == [
+        "b: passes, so that it is not impossible"
+    ]
+
+
+def test_what_is_impossible_is_argued_in_the_documentation() -> None:
+    """Scenario, clause, and what a user sees."""
+    page = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
+    for table in IMPOSSIBLE.values():
+        for name, reason in table.items():
+            assert f"| `{name}` | {reason.clause} | {reason.instead} |" in page
