@@ -19,6 +19,7 @@ CUSTOM: Final = "custom.yaml"
 """The catalog file of servers that were added by command."""
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 _FORMS: Final = ("image", "process", "url")
+_WEBSOCKET: Final = frozenset({"websocket", "ws"})
 _CONTAINER_ONLY: Final = ("command", "volume", "user", "disable_network")
 
 
@@ -45,10 +46,10 @@ def define_add(parser: Parser) -> None:
     )
     parser.choice(
         "--transport",
-        ("streamable-http", "sse"),
+        ("streamable-http", "sse", "websocket"),
         default=None,
-        also=("http", "streaming", "streamable"),
-        help="how the remote server speaks (default streamable-http)",
+        also=("http", "streaming", "streamable", "ws"),
+        help="how the remote server speaks (default streamable-http; websocket for a ws or wss URL)",
     )
     parser.value("--cwd", metavar="FOLDER", help="where the local process runs")
     parser.value("--title", metavar="TEXT", help="a short name for people")
@@ -195,12 +196,10 @@ def _entry(arguments: Namespace, form: str) -> dict[str, Any]:
             )
             entry["process"] = {"command": command, "cwd": cwd}
         case _:
-            if not arguments.url.startswith(("http://", "https://")):
-                raise OptionError(f"--url: must be an http or https URL, not {arguments.url!r}")
             entry["type"] = "remote"
             entry["remote"] = {
                 "url": arguments.url,
-                "transport_type": arguments.transport or "streamable-http",
+                "transport_type": _checked_transport(arguments.url, arguments.transport),
             }
             if headers := dict(_pair(word, "--header") for word in arguments.header):
                 entry["remote"]["headers"] = headers
@@ -208,6 +207,20 @@ def _entry(arguments: Namespace, form: str) -> dict[str, Any]:
     entry["secrets"] = [_secret(word) for word in arguments.secret]
     entry["longLived"] = arguments.long_lived
     return {key: value for key, value in entry.items() if value}
+
+
+def _checked_transport(url: str, asked: str | None) -> str:
+    """How a server at that address is spoken to.
+
+    Raises:
+        OptionError: not as was asked, or not at all.
+    """
+    is_socket = url.startswith(("ws://", "wss://"))
+    if not is_socket and not url.startswith(("http://", "https://")):
+        raise OptionError(f"--url: must be an http, https, ws or wss URL, not {url!r}")
+    if asked is not None and (asked in _WEBSOCKET) != is_socket:
+        raise OptionError(f"--transport {asked} does not go with --url {url}")
+    return asked or ("websocket" if is_socket else "streamable-http")
 
 
 def _refuse_misplaced(arguments: Namespace, form: str) -> None:

@@ -23,7 +23,7 @@ from gateway.telemetry.log import get_logger
 from gateway.upstreams.http_conversation import Conversation
 from gateway.upstreams.http_stateless import Stateless
 from gateway.upstreams.inbox import Inbox
-from gateway.upstreams.modern_requests import is_modern
+from gateway.upstreams.modern_requests import is_modern, read_modern
 from gateway.upstreams.param_book import ParamHeaderBook
 from gateway.upstreams.posts import Posts, is_initialized
 from gateway.upstreams.refusals import Refused, SessionLost
@@ -128,8 +128,8 @@ class HttpPipe:
         try:
             if not isinstance(message, Request):
                 await self._conversation.tell(body)
-            elif is_modern(message):
-                await self._stateless.call(message, body)
+            elif (says := read_modern(message)) is not None:
+                await self._stateless.call(message, body, says)
             else:
                 await self._conversation.call(message, body)
         except SessionLost as error:

@@ -13,7 +13,6 @@ from typing import Final
 
 import msgspec
 
-from gateway.errors import ProtocolFault
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Message, Notification, Request, Result
 from gateway.mcp import discover, headers, listing
@@ -27,7 +26,7 @@ from gateway.upstreams.http_answers import (
     read_error,
     read_messages,
 )
-from gateway.upstreams.modern_requests import ModernRequest, read_modern
+from gateway.upstreams.modern_requests import ModernRequest
 from gateway.upstreams.param_book import ParamHeaderBook, ParamHeaders
 from gateway.upstreams.refusals import refusal
 from gateway.upstreams.tool_reading import ToolReading
@@ -63,7 +62,7 @@ class Stateless:
         self._tools = ToolReading(self._ask, book, server=server)
         self._frames = Frames(server)
 
-    async def call(self, request: Request, body: bytes) -> None:
+    async def call(self, request: Request, body: bytes, says: ModernRequest) -> None:
         """Posts a modern request and stays until its answer was delivered.
 
         Cancellation: the connection is dropped, which cancels the request on the server's side.
@@ -71,7 +70,7 @@ class Stateless:
         Raises:
             GatewayError: there is no answer, and none to come.
         """
-        sent = _Sent(request, body, self._read(request))
+        sent = _Sent(request, body, says)
         mirrored = await self._mirrored(sent)
         refused = await self._post(sent, mirrored)
         if refused is None:
@@ -84,7 +83,7 @@ class Stateless:
         if refused is not None:
             await self._deliver(refused)
 
-    async def _ask(self, question: Request) -> Result | Failure:
+    async def _ask(self, question: Request, says: ModernRequest) -> Result | Failure:
         """Posts a request of our own and returns its answer.
 
         Raises:
@@ -96,8 +95,7 @@ class Stateless:
             if isinstance(message, Result | Failure):
                 answer.append(message)
 
-        sent = _Sent(question, codec.encode(question), self._read(question))
-        await self._exchange(sent, (), take)
+        await self._exchange(_Sent(question, codec.encode(question), says), (), take)
         return answer[0]
 
     async def _mirrored(self, sent: _Sent) -> ParamHeaders:
@@ -190,9 +188,3 @@ class Stateless:
             return msgspec.structs.replace(said, id=request.id)
         text = "" if said is None else said.message
         raise refusal(self._wire.asked, reply.status, reply.headers, said=text, in_session=False)
-
-    def _read(self, request: Request) -> ModernRequest:
-        says = read_modern(request)
-        if says is None:
-            raise ProtocolFault(f"{request.method} does not say what {self._wire.who} must know")
-        return says

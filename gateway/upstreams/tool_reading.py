@@ -23,8 +23,8 @@ from gateway.telemetry.log import get_logger
 from gateway.upstreams.modern_requests import ModernRequest
 from gateway.upstreams.param_book import ParamHeaderBook, ParamHeaders
 
-Ask = Callable[[Request], Awaitable[Result | Failure]]
-"""Asks the server something. Raises errors of our tree where there is no answer."""
+Ask = Callable[[Request, ModernRequest], Awaitable[Result | Failure]]
+"""Asks the server something, which says that of itself. Raises errors of our tree where there is no answer."""
 
 _LIST: Final = listing.KINDS["tools"].method
 _TAKEN_OVER: Final = (meta.VERSION, meta.CAPABILITIES, meta.CLIENT_INFO)
@@ -98,7 +98,9 @@ class ToolReading:
         members: Fields = {meta.META: pack(taken_over)}
         if cursor is not None:
             members["cursor"] = codec.raw(cursor)
-        answer = await self._ask(Request(f"mcpgw-tools-{self._questions}", _LIST, pack(members)))
+        question = Request(f"mcpgw-tools-{self._questions}", _LIST, pack(members))
+        says = ModernRequest(asked_by.version, taken_over, members)
+        answer = await self._ask(question, says)
         if isinstance(answer, Failure):
             raise ProtocolFault(
                 f"server {self._server!r} does not show its tools: {answer.message}"

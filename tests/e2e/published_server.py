@@ -44,6 +44,24 @@ async def hang() -> str:
     return "never"
 
 
+async def over_websocket(server: MCPServer, port: int) -> None:
+    """Serves `/ws`; only 1.x can."""
+    import uvicorn
+    from mcp.server.websocket import websocket_server
+    from starlette.applications import Starlette
+    from starlette.routing import WebSocketRoute
+    from starlette.websockets import WebSocket
+
+    core = server._mcp_server
+
+    async def endpoint(socket: WebSocket) -> None:
+        async with websocket_server(socket.scope, socket.receive, socket.send) as streams:
+            await core.run(*streams, core.create_initialization_options())
+
+    app = Starlette(routes=[WebSocketRoute("/ws", endpoint)])
+    await uvicorn.Server(uvicorn.Config(app, port=port)).serve()
+
+
 def main(transport: str, port: int, *, json: bool) -> None:
     """Serves on loopback until killed."""
     network = {"host": "127.0.0.1", "port": port}
@@ -53,6 +71,9 @@ def main(transport: str, port: int, *, json: bool) -> None:
     server = MCPServer("published", **(network if is_old else {}))
     for tool in (greet, work, ask, hang):
         server.tool()(tool)
+    if transport == "websocket":
+        asyncio.run(over_websocket(server, port))
+        return
     server.run(transport=transport, **({} if is_old else network))
 
 

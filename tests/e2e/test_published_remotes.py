@@ -1,4 +1,4 @@
-"""Remote servers that were not written here: PyPI `mcp` 1.x and 2.x, over Streamable HTTP and HTTP+SSE."""
+"""Remote servers that were not written here: PyPI `mcp` 1.x and 2.x, over Streamable HTTP, HTTP+SSE and WebSockets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import trio
 
-from gateway.catalog.model import RemoteLaunch
+from gateway.catalog.model import RemoteLaunch, RemoteTransport
 from gateway.errors import Gone
 from gateway.jsonrpc.codec import raw
 from gateway.jsonrpc.messages import Message, Notification, Request, Result
@@ -23,6 +23,8 @@ from tests.clients import client_venv
 pytestmark = pytest.mark.slow
 
 SERVER = Path(__file__).with_name("published_server.py")
+WITH_WEBSOCKETS = "mcp[ws]==1.30.0"
+"""The last that has them."""
 START_S = 30
 PATIENCE_S = 10
 INITIALIZE = {
@@ -35,7 +37,8 @@ INITIALIZE = {
 @asynccontextmanager
 async def serving(version: str, transport: str, port: int, *options: str) -> AsyncIterator[None]:
     """The server, once it listens; killed after the block."""
-    python = await trio.to_thread.run_sync(client_venv, f"mcp=={version}.*")
+    package = WITH_WEBSOCKETS if transport == "websocket" else f"mcp=={version}.*"
+    python = await trio.to_thread.run_sync(client_venv, package)
     command = [str(python), str(SERVER), transport, str(port), *options]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = await trio.lowlevel.open_process(command, **quiet)
@@ -67,9 +70,9 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def connected(url: str, *, sse: bool) -> AsyncIterator[MessagePipe]:
+async def connected(url: str, transport: RemoteTransport) -> AsyncIterator[MessagePipe]:
     """A pipe that has done the handshake."""
-    launch = RemoteLaunch(url=url, transport="sse" if sse else "streamable-http")
+    launch = RemoteLaunch(url=url, transport=transport)
     pipe = await open_remote(launch, server="published")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pipe.run)
@@ -102,10 +105,12 @@ async def call(pipe: MessagePipe, number: int, tool: str, **arguments: object) -
     return str(result["content"][0]["text"])
 
 
-KINDS = [
+Kind = tuple[str, RemoteTransport, str, tuple[str, ...]]
+KINDS: list[Kind] = [
     ("1", "streamable-http", "/mcp", ()),
     ("1", "streamable-http", "/mcp", ("json",)),
     ("1", "sse", "/sse", ()),
+    ("1", "websocket", "/ws", ()),
     ("2", "streamable-http", "/mcp", ()),
     ("2", "streamable-http", "/mcp", ("json",)),
     ("2", "sse", "/sse", ()),
@@ -113,19 +118,20 @@ KINDS = [
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: "-".join((*kind[:2], *kind[3])))
-def kind(request: pytest.FixtureRequest) -> tuple[str, str, str, tuple[str, ...]]:
+def kind(request: pytest.FixtureRequest) -> Kind:
     """A library version, a transport and its path, and options of the server."""
     return request.param
 
 
-async def test_a_published_server_is_served(kind: tuple[str, str, str, tuple[str, ...]]) -> None:
+async def test_a_published_server_is_served(kind: Kind) -> None:
     """Lists, calls, progress, a question to the client, a cancellation, many calls at a time, and the end."""
     version, transport, path, options = kind
     port = free_port()
-    url = f"http://127.0.0.1:{port}{path}"
+    scheme = "ws" if transport == "websocket" else "http"
+    url = f"{scheme}://127.0.0.1:{port}{path}"
     async with (
         serving(version, transport, port, *options),
-        connected(url, sse=transport == "sse") as pipe,
+        connected(url, transport) as pipe,
     ):
         tools = await ask(pipe, 1, "tools/list", {})
         assert [tool["name"] for tool in tools["tools"]] == ["greet", "work", "ask", "hang"]
@@ -207,6 +213,6 @@ async def test_an_sse_server_in_an_entry_for_streamable_http_is_found() -> None:
     port = free_port()
     async with (
         serving("1", "sse", port),
-        connected(f"http://127.0.0.1:{port}/sse", sse=False) as pipe,
+        connected(f"http://127.0.0.1:{port}/sse", "streamable-http") as pipe,
     ):
         assert await call(pipe, 1, "greet", name="you") == "Hello, you!"

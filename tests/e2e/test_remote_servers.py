@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import trio
 
+from tests.e2e.gateways import text_of
 from tests.e2e.places import Place
 from tests.e2e.published import PUBLISHED, Step, Target
 from tests.e2e.test_published_remotes import free_port, serving
 
 pytestmark = pytest.mark.slow
 
+MODERN = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
 STEPS: tuple[Step, ...] = (
     ("tools/list", {}),
     ("tools/call", {"name": "greet", "arguments": {"name": "Ada"}}),
@@ -36,6 +43,26 @@ async def test_a_remote_server(
     assert {tool["name"] for tool in listed["result"]["tools"]} == {"greet", "work", "ask", "hang"}
     assert greeted["result"]["content"][0]["text"] == "Hello, Ada!"
     assert worked["progress"] == [[1, 3], [2, 3], [3, 3]]
+
+
+def test_a_gateway_behind_a_gateway(place: Place, tmp_path: Path, echo_binary: Path) -> None:
+    """Over its WebSocket, with its token from a secret, for clients of both eras."""
+    far = Place(tmp_path / "far", Path(place.environ["MCPGW_CACHE"]))
+    far.write({"echo": {"process": {"command": [str(echo_binary)]}}})
+    with far.network() as gateway:
+        remote = {
+            "url": f"{gateway.url.replace('http', 'ws')}/ws",
+            "headers": {"Authorization": "Bearer ${TOKEN}"},
+        }
+        secret = {"name": "far.token", "env": "TOKEN"}
+        place.write({"far": {"remote": remote, "secrets": [secret]}})
+        assert place.run("secret", "set", f"far.token={gateway.token}").returncode == 0
+        with place.stdio() as near:
+            near.initialize()
+            assert near.call("echo", text="hi") == "hi"
+        with place.stdio() as near:
+            call = {"name": "echo", "arguments": {"text": "hi"}, "_meta": MODERN}
+            assert text_of(near.request("tools/call", call)) == "hi"
 
 
 def test_a_remote_server_that_is_not_there(place: Place) -> None:

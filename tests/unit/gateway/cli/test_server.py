@@ -141,6 +141,7 @@ def test_disabling_one_starter_server_keeps_the_others(run: Run) -> None:
         (["--process", "npx -y thing"], "process", "npx -y thing"),
         (["--url", "https://x.example/mcp", "--header", "A=B"], "remote", "https://x.example/mcp"),
         (["--url", "https://x.example/sse", "--transport", "sse"], "remote", "https://x.example/sse"),
+        (["--url", "wss://x.example/ws"], "remote", "wss://x.example/ws"),
     ],
 )  # fmt: skip
 def test_add_by_flags(run: Run, flags: list[str], kind: str, image: str) -> None:
@@ -193,7 +194,9 @@ def test_add_single_entry_file(run: Run, tmp_path: Path) -> None:
         (["x y", "--image=i"], "cannot be a server's name"),
         (["./nowhere.yaml"], "nowhere.yaml: cannot be read: no such file"),
         (["x", "--image=-rm"], "x: "),
-        (["x", "--url=ftp://u"], "--url: must be an http or https URL"),
+        (["x", "--url=ftp://u"], "--url: must be an http, https, ws or wss URL"),
+        (["x", "--url=https://u", "--transport=websocket"], "--transport websocket does not go"),
+        (["x", "--url=wss://u", "--transport=sse"], "--transport sse does not go"),
     ],
 )
 def test_add_refuses_what_cannot_run(run: Run, home: Path, words: list[str], part: str) -> None:

@@ -228,8 +228,11 @@ async def test_a_cancelled_request_drops_its_connection_and_no_more(streams: str
 async def test_the_era_of_each_request_is_its_own() -> None:
     """After a modern question, `initialize` opens a session as ever, with its stream and its goodbye."""
     speaks = McpOverHttp()
+    listening = trio.Event()
 
     async def handle(exchange: Exchange) -> None:
+        if exchange.request.method == "GET":
+            listening.set()
         if b"server/discover" in exchange.request.body:
             await exchange.respond(400)
         else:
@@ -241,6 +244,7 @@ async def test_the_era_of_each_request_is_its_own() -> None:
         pipe.send(Notification("notifications/initialized"))
         pipe.send(cancelled(1))
         assert isinstance(await ask(pipe, Request(3, "echo")), Result)
+        await listening.wait()
         await pipe.aclose()
     methods = [seen.method for seen in server.requests]
     assert methods.count("GET") == 1
@@ -342,12 +346,13 @@ async def test_a_call_that_is_refused_twice_fails() -> None:
     assert region(server.requests) == [None, "eu"]
 
 
-async def test_a_list_that_cannot_be_read_does_not_stop_the_call() -> None:
+@pytest.mark.parametrize("said", [b"", b'{"jsonrpc":"2.0","error":{"code":-1,"message":"no"}}'])
+async def test_a_list_that_cannot_be_read_does_not_stop_the_call(said: bytes) -> None:
     """Nor is it asked for again with each call."""
 
     async def handle(exchange: Exchange) -> None:
         if b"tools/list" in exchange.request.body:
-            await exchange.respond(500)
+            await exchange.respond(500, said, **JSON)
         else:
             await answer(exchange)
 

@@ -175,13 +175,43 @@ async def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.Mon
     )
 
 
-async def ran_against(handle: object) -> WebSocketPipe:
+async def test_a_server_that_lets_us_wait_for_tls_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As one that lets us wait for the connection."""
+    monkeypatch.setattr(limits, "CONNECT_TIMEOUT_S", 0.05)
+
+    async def handle(stream: trio.SocketStream) -> None:
+        async with stream:
+            while await stream.receive_some():
+                pass
+
+    assert "no connection in 0.05 s" in await ended(await ran_against(handle, scheme="wss"))
+    monkeypatch.setattr(limits, "CONNECT_TIMEOUT_S", 0)
+    assert "no connection in 0 s" in await ended(await ran_against(handle))
+
+
+async def test_a_broken_connection_is_told() -> None:
+    """To who reads, and to who writes."""
+    hung_up = trio.Event()
+
+    async def handle(connection: WebSocketConnection) -> None:
+        await connection._stream.aclose()
+        hung_up.set()
+
+    async with running(handle) as (pipe, _):
+        await hung_up.wait()
+        pipe.send(Request(1, "ping"))
+        assert "broke the connection" in await ended(pipe)
+
+
+async def ran_against(handle: object, *, scheme: str = "ws") -> WebSocketPipe:
     """A pipe that ran against a TCP server, and ended."""
     with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             serve = partial(trio.serve_tcp, handle, 0, host="127.0.0.1")
             (listener,) = await nursery.start(serve)
-            pipe = pipe_to(f"ws://127.0.0.1:{listener.socket.getsockname()[1]}/")
+            pipe = pipe_to(f"{scheme}://127.0.0.1:{listener.socket.getsockname()[1]}/")
             await pipe.run()
             nursery.cancel_scope.cancel()
     return pipe
