@@ -143,6 +143,11 @@ class StatelessDesk:
             raise UnknownMethod(f"method {method[:_SHOWN_CHARS]} is not served")
         return _nothing
 
+    def _expect(self) -> None:
+        """Has servers whose lists are to be read greeted as modern ones: some fall at the sight of `initialize`."""
+        for door in self._house.doors().values():
+            door.expect(stranger("modern"))
+
     # --- discovery and lists -----------------------------------------------------------------------------------
 
     def _discovered(self) -> msgspec.Raw:
@@ -158,6 +163,7 @@ class StatelessDesk:
         if self._view.complete(limits.UNCACHED_LIST_WAIT_S):
             self._reply(request, outlet, *self._page(request.method, fields))
             return _nothing
+        self._expect()
         scope = trio.CancelScope()
 
         async def wait_and_reply() -> None:
@@ -277,6 +283,7 @@ class StatelessDesk:
         if self._view.knows(target.kind, target.name) or self._view.complete(limits.CALL_TIMEOUT_S):
             submit()
         else:
+            self._expect()
             self._house.spawn(partial(self._submit_later, target, submit))
         return partial(call.left, opened)
 
