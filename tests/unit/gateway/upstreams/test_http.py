@@ -601,6 +601,7 @@ async def test_messages_in_flight_are_bounded(monkeypatch: pytest.MonkeyPatch) -
 async def test_a_reader_that_stops_stops_the_server() -> None:
     """A full inbox leaves the rest in the socket."""
     sent = 0
+    begun = trio.Event()
 
     async def handle(exchange: Exchange) -> None:
         nonlocal sent
@@ -611,13 +612,15 @@ async def test_a_reader_that_stops_stops_the_server() -> None:
         while True:
             await exchange.send(frame)
             sent += 1
+            begun.set()
 
     async with running(handle) as (pipe, _):
         pipe.send(Request(1, "tools/call"))
-        await trio.testing.wait_all_tasks_blocked(0.1)
-        stuck = sent
-        await trio.testing.wait_all_tasks_blocked(0.1)
-        assert sent == stuck
+        await begun.wait()
+        before = 0
+        while before != sent:  # for ever, if nothing stops it
+            before = sent
+            await trio.testing.wait_all_tasks_blocked(0.1)
 
 
 # --- what an operator may get wrong -------------------------------------------------------------------------------
