@@ -24,10 +24,9 @@ from gateway.errors import GatewayError, Gone, Unavailable
 from gateway.upstreams.addresses import SocketAddress, shown, socket_address
 from gateway.upstreams.connecting import checked_headers, why_not_connected
 from gateway.upstreams.refusals import Asked, refusal
+from gateway.upstreams.watched_stream import WatchedStream
 
 SUBPROTOCOL: Final = "mcp"
-_ANSWER_BYTES: Final = limits.HEAD_BYTES + limits.MAX_ERROR_BODY_BYTES
-"""What is read of the answer to the handshake."""
 _ABNORMAL: Final = 1006
 """Stands for a connection that ended without the closing handshake (RFC 6455 §7.4.1)."""
 
@@ -36,7 +35,7 @@ class Socket:
     """An open WebSocket. Made and closed by `SocketWire.converse`."""
 
     def __init__(
-        self, connection: trio_websocket.WebSocketConnection, stream: _Stream, who: str
+        self, connection: trio_websocket.WebSocketConnection, stream: WatchedStream, who: str
     ) -> None:
         self._connection = connection
         self._stream = stream
@@ -123,7 +122,7 @@ class SocketWire:
         faults: list[Exception] = []
         try:
             async with await self._connect(address) as tcp, trio.open_nursery() as nursery:
-                stream = _Stream(await self._secure(tcp, address))
+                stream = WatchedStream(await self._secure(tcp, address))
                 connection = await self._upgrade(nursery, stream, address, headers)
                 await talk(Socket(connection, stream, self.who))
                 nursery.cancel_scope.cancel()
@@ -182,7 +181,7 @@ class SocketWire:
     async def _upgrade(
         self,
         nursery: trio.Nursery,
-        stream: _Stream,
+        stream: WatchedStream,
         address: SocketAddress,
         headers: list[tuple[bytes, bytes]],
     ) -> trio_websocket.WebSocketConnection:
@@ -237,64 +236,6 @@ class SocketWire:
                 )
             case _:
                 return Gone(f"the connection to {self.who} ended out of turn")
-
-
-class _Stream(trio.abc.Stream):
-    """Bytes as they are, and what one must know of them: whether they have ended, and how long they have kept us waiting."""
-
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self._stream = stream
-        self._ended = trio.Event()
-        # Since when bytes are waited for; None while nobody waits.
-        self._waiting_since: float | None = None
-        # How many may still come; None for any number.
-        self._bytes_left: int | None = _ANSWER_BYTES
-
-    @property
-    def silent_s(self) -> float:
-        """For how long the reader has got nothing; a reader that is busy otherwise waits for nothing."""
-        if self._waiting_since is None:
-            return 0.0
-        return trio.current_time() - self._waiting_since
-
-    def lift_bound(self) -> None:
-        """Lets any number of bytes come."""
-        self._bytes_left = None
-
-    async def cancel_at_end(self, scope: trio.CancelScope) -> None:
-        """Cancels once nothing more can come."""
-        await self._ended.wait()
-        scope.cancel()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """The next bytes; see `trio.abc.ReceiveStream`."""
-        self._waiting_since = trio.current_time()
-        try:
-            received = bytes(await self._stream.receive_some(max_bytes))
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._ended.set()
-            raise
-        finally:
-            self._waiting_since = None
-        if self._bytes_left is not None:
-            self._bytes_left -= len(received)
-        if not received or (self._bytes_left is not None and self._bytes_left < 0):
-            self._ended.set()
-            return b""
-        return received
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Sends bytes; see `trio.abc.SendStream`."""
-        await self._stream.send_all(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Waits for room; see `trio.abc.SendStream`."""
-        await self._stream.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        """Closes the connection."""
-        self._ended.set()
-        await self._stream.aclose()
 
 
 def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
