@@ -82,7 +82,8 @@ async def _discover(upstream: Upstream, *, within_s: float) -> bool:
         ProtocolFault: it is one, but speaks no revision that is spoken here.
     """
     version = versions.NEWEST
-    for _ in versions.MODERN:
+    refused: set[str] = set()
+    for _ in range(len(versions.MODERN) + 1):
         members = stamp({}, version=version, capabilities={}, client_info=CLIENT_INFO)
         try:
             answer = await upstream.inquire(discover.METHOD, members, within_s=within_s)
@@ -106,11 +107,13 @@ async def _discover(upstream: Upstream, *, within_s: float) -> bool:
         chosen = discover.choose(offered)
         if chosen is None and any(name in versions.LEGACY for name in offered):
             return False
-        if chosen is None or chosen == version:
+        if chosen is None or chosen in refused:
             raise ProtocolFault(
                 f"server {upstream.server} speaks MCP {', '.join(offered)[:_SHOWN_CHARS] or 'in no revision'}; "
                 f"spoken here: {', '.join(versions.MODERN)}"
             )
+        # A server that refuses a revision and offers the same in one breath is asked once more.
+        refused.add(version)
         version = chosen
     return False
 
@@ -131,6 +134,9 @@ async def _initialize(
     answer = await upstream.inquire("initialize", params.fields(offered), within_s=within_s)
     if isinstance(answer, Failure):
         return answer
+    if (named := handshake.modern_revision(answer)) is not None:
+        # It takes the handshake, and means another era: that is a refusal, only a polite one.
+        return Failure(None, discover.UNSUPPORTED_VERSION, f"it speaks MCP {named}")
     hello = handshake.parse_initialize_result(answer)
     upstream.dialect = LEGACY
     upstream.notify("notifications/initialized")

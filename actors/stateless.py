@@ -19,7 +19,7 @@ from actors.client_view import ClientView
 from actors.house import House
 from actors.listener import Listener
 from actors.server_request import ServerRequest
-from actors.stateless_calls import StatelessCalls
+from actors.stateless_calls import StatelessCalls, expect_modern
 from gateway import limits
 from gateway.errors import (
     GatewayError,
@@ -132,6 +132,7 @@ class StatelessDesk:
         if self._view.complete(limits.UNCACHED_LIST_WAIT_S):
             self._reply(request, outlet, *self._page(request.method, fields))
             return _nothing
+        expect_modern(self._house)
         scope = trio.CancelScope()
 
         async def wait_and_reply() -> None:

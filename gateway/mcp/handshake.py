@@ -56,6 +56,10 @@ class _InitializeParams(msgspec.Struct, rename="camel"):
     client_info: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
 
 
+class _Chosen(msgspec.Struct, rename="camel"):
+    protocol_version: str
+
+
 class _InitializeResult(msgspec.Struct, rename="camel"):
     protocol_version: str
     capabilities: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
@@ -65,6 +69,7 @@ class _InitializeResult(msgspec.Struct, rename="camel"):
 
 _decode_named = msgspec.json.Decoder(_Named).decode
 _decode_params = msgspec.json.Decoder(_InitializeParams).decode
+_decode_chosen = msgspec.json.Decoder(_Chosen).decode
 _decode_result = msgspec.json.Decoder(_InitializeResult).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -109,6 +114,15 @@ def initialize_params(
     return _pack(
         {"protocolVersion": version, "capabilities": capabilities, "clientInfo": client_info}
     )
+
+
+def modern_revision(result: msgspec.Raw) -> str | None:
+    """The revision in a server's answer to our `initialize`, where it is one that has no `initialize`."""
+    try:
+        version = _decode_chosen(result).protocol_version
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return version if version in versions.MODERN else None
 
 
 def parse_initialize_result(result: msgspec.Raw) -> ServerHello:

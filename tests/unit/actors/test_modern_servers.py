@@ -82,6 +82,65 @@ async def test_a_legacy_client_reaches_a_modern_server(
     assert stamp[f"{PREFIX}clientInfo"]["name"] == "mcpgw"
 
 
+async def test_a_server_that_only_a_modern_client_asks_for_never_sees_the_handshake(
+    world: Build, autojump_clock: MockClock
+) -> None:
+    """Neither for its lists nor for calls: some refuse clients that try."""
+    house, backend = await world(), FakeBackend(ModernServer)
+    house.serve("one", backend)
+    listed = Modern(house).ask("tools/list")
+    called = Modern(house).ask("tools/call", name="echo", arguments={})
+    await trio.sleep(1)
+    assert [one["name"] for one in listed.answer["result"]["tools"]] == ["echo"]
+    assert "result" in called.answer
+    assert not any(server.requests("initialize") for server in backend.opened)
+
+
+async def test_a_server_that_takes_the_handshake_and_means_another_era_is_found_out(
+    world: Build, autojump_clock: MockClock
+) -> None:
+    """It answers `initialize` with a revision that has none."""
+
+    def make() -> ModernServer:
+        server = ModernServer()
+        server.scripts["initialize"] = lambda request: Result(
+            request.id, raw({"protocolVersion": "2026-07-28", "capabilities": {}})
+        )
+        return server
+
+    house, backend = await world(), FakeBackend(make)
+    pool = house.serve("one", backend)
+    called = house.client().ask("tools/call", name="echo", arguments={})
+    await trio.sleep(1)
+    assert "result" in called.answer
+    assert (pool.spoken.legacy, pool.spoken.modern) == (False, True)
+
+
+@pytest.mark.parametrize(("refusals", "served"), [(1, True), (2, False)])
+async def test_a_revision_that_is_refused_and_offered_is_tried_once_more(
+    world: Build, autojump_clock: MockClock, refusals: int, *, served: bool
+) -> None:
+    """Once."""
+
+    def make() -> ModernServer:
+        server = ModernServer()
+
+        def discover(request: Request) -> Message | None:
+            if len(server.requests("server/discover")) > refusals:
+                return server._answer(request)
+            data = raw({"supported": ["2026-07-28"], "requested": "2026-07-28"})
+            return Failure(request.id, -32022, "not today", data)
+
+        server.scripts["server/discover"] = discover
+        return server
+
+    house, backend = await world(), FakeBackend(make)
+    house.serve("one", backend)
+    called = Modern(house).ask("tools/call", name="echo", arguments={})
+    await trio.sleep(1)
+    assert ("result" in called.answer) is served
+
+
 async def test_what_was_found_out_is_kept(
     world: Build, autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path
 ) -> None:
