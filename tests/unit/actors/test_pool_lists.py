@@ -7,9 +7,12 @@ from typing import cast
 from actors.container import Container
 from actors.pool_lists import PoolLists
 from gateway.errors import StartFailed
+from gateway.jsonrpc import codec
 from gateway.mcp.listing import ServerLists
 from gateway.mcp.spoken import UNASKED
 from tests.fakes.house import Notes, enabled
+
+EMPTY = ServerLists(version="2025-11-25", capabilities={}, server_info=codec.raw({}))
 
 
 class Lister:
@@ -42,9 +45,9 @@ def test_an_announced_change_is_the_owners_alone() -> None:
     notes = Notes()
     lists, container = PoolLists(notes), cast("Container", Lister("session:a"))
     take = lists.take
-    take(enabled(), container, ServerLists(), spoken=UNASKED, announced=True)
+    take(enabled(), container, EMPTY, spoken=UNASKED, announced=True)
     assert (len(notes.private), notes.lists) == (1, {})
-    take(enabled(isolation="shared"), container, ServerLists(), spoken=UNASKED, announced=True)
+    take(enabled(isolation="shared"), container, EMPTY, spoken=UNASKED, announced=True)
     assert (len(notes.private), list(notes.lists)) == (1, ["fake"])
 
 
