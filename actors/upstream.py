@@ -283,7 +283,9 @@ class Upstream:
         finally:
             call.withdraw("no longer wanted")
         if answers[0] is None:
-            raise TooSlow(f"server {self.server} did not answer {method} within {within_s:g} s")
+            # What is left of a deadline has a long fraction that tells nobody anything.
+            patience = f"{round(within_s, 1):g} s"
+            raise TooSlow(f"server {self.server} did not answer {method} within {patience}")
         if isinstance(answers[0], Failure) and self.ended is not None:
             raise self.ended
         return answers[0]
