@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import trio
 
-from gateway import limits
+from gateway import limits, nonblocking
 from gateway.errors import BackendError, Gone
 from gateway.runtimes.dial import dial
 from gateway.runtimes.engine_endpoint import Endpoint
@@ -64,6 +64,8 @@ class AttachStream:
 
     def __init__(self, stream: trio.abc.Stream, first: bytes = b"") -> None:
         self._stream = stream
+        # Where there is one, its descriptor is read and written past trio's stream: that is cheaper (`nonblocking`).
+        self._socket = stream.socket if isinstance(stream, trio.SocketStream) else None
         self._demultiplexer = Demultiplexer()
         # Bytes that came along with the answer to the upgrade.
         self._first = first
@@ -72,10 +74,10 @@ class AttachStream:
     async def receive(self) -> tuple[bytes, bytes]:
         """The next bytes of stdout and of stderr. Sets `ended`, and closes, where there is nothing more to come."""
         try:
-            chunk = self._first or await self._stream.receive_some(limits.READ_CHUNK_BYTES)
+            chunk = self._first or await self._read()
             self._first = b""
             if chunk:
-                return self._demultiplexer.feed(bytes(chunk))
+                return self._demultiplexer.feed(chunk)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
         except BrokenStream as error:
@@ -85,13 +87,23 @@ class AttachStream:
         await self.aclose()
         return b"", b""
 
-    async def send_all(self, data: bytes) -> None:
+    async def send_all(self, data: bytes | memoryview) -> None:
         """Writes to stdin.
 
         Raises:
             trio.BrokenResourceError, trio.ClosedResourceError
         """
         await self._stream.send_all(data)
+
+    def send_nowait(self, data: bytes | memoryview) -> int:
+        """Writes what goes without waiting; nothing through TLS and ssh.
+
+        Raises:
+            trio.BrokenResourceError
+        """
+        if self._socket is None:
+            return 0
+        return nonblocking.write_nowait(self._socket.fileno(), data)
 
     async def send_eof(self) -> bool:
         """Ends stdin.
@@ -116,6 +128,11 @@ class AttachStream:
         """Closes the stream at once."""
         self.ended = True
         await trio.aclose_forcefully(self._stream)
+
+    async def _read(self) -> bytes:
+        if self._socket is None:
+            return bytes(await self._stream.receive_some(limits.READ_CHUNK_BYTES))
+        return await nonblocking.read(self._socket.fileno(), limits.READ_CHUNK_BYTES)
 
 
 class AttachLink:
@@ -156,7 +173,7 @@ class AttachLink:
         """The exit status, None while it runs or where it could not be learned."""
         return self._exit_status
 
-    async def send_all(self, frame: bytes) -> None:
+    async def send_all(self, frame: bytes | memoryview) -> None:
         """Writes to the server's stdin.
 
         Raises:
@@ -165,6 +182,17 @@ class AttachLink:
         try:
             await self._stream.send_all(frame)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise Gone(f"container {self.name} no longer reads its input") from error
+
+    def send_nowait(self, frame: bytes | memoryview) -> int:
+        """Writes what goes without waiting.
+
+        Raises:
+            Gone: the server no longer reads.
+        """
+        try:
+            return self._stream.send_nowait(frame)
+        except trio.BrokenResourceError as error:
             raise Gone(f"container {self.name} no longer reads its input") from error
 
     async def receive_some(self) -> bytes:
