@@ -13,7 +13,7 @@ from typing import Literal
 
 import trio
 
-from actors import assignment
+from actors import assignment, sizing
 from actors.call import Call, Deadlines
 from actors.container import Container, spoken_key
 from actors.failed_starts import FailedStarts
@@ -22,13 +22,15 @@ from actors.kit.mailbox import Mailbox
 from actors.pool_lists import PoolLists
 from actors.reports import PoolState, Reports
 from actors.server_request import ServerRequest
+from actors.spares import Spares
+from actors.tally import Tally
 from actors.upstream import Opener, failure_of
 from actors.waiting import WaitingCalls
 from gateway.catalog.model import EnabledServer
 from gateway.errors import GatewayError, Gone, Unavailable
 from gateway.jsonrpc.messages import Notification
 from gateway.mcp.listing import ServerLists
-from gateway.mcp.profile import NEUTRAL, ClientProfile, stranger
+from gateway.mcp.profile import ClientProfile, stranger
 from gateway.mcp.spoken import UNASKED, Spoken
 from gateway.telemetry.log import get_logger
 
@@ -76,8 +78,8 @@ class ContainerPool:
         self._mailbox: Mailbox[Mail] = Mailbox(_MAILBOX_CAPACITY)
         self._looking = False
         """A `look` is in the mailbox."""
-        self._profile = NEUTRAL
-        """The newest client's: spares are greeted in the name of a client like the last one."""
+        self._tally = Tally()
+        self._spares = Spares(self._tally)
         self._recall = recall
         self._spoken: Spoken | None = None
         self._wake_at = math.inf
@@ -110,6 +112,7 @@ class ContainerPool:
             and container.inflight < self.server.pooling.max_inflight
             and call.owner not in self._waiting.queues
         ):
+            self._tally.hits += 1
             container.start(call)
         else:
             self._place(call)
@@ -121,9 +124,13 @@ class ContainerPool:
             self._fleet.retire(container)
 
     def expect(self, profile: ClientProfile) -> None:
-        """A client has come: what is started ahead of its calls is greeted in its name."""
-        alone = self.server.pooling.isolation in {"session", "call"}
-        self._profile = profile if alone else stranger(profile.era)
+        """A client has come: a spare is greeted in its name, before its first call needs one."""
+        if self.server.pooling.isolation not in {"session", "call"}:
+            profile = stranger(profile.era)
+        kind = self._kind_for(profile, profile)
+        self._spares.expect(profile, kind)
+        if (key := sizing.to_greet(self._fleet.slots(), kind)) is not None:
+            self._fleet[key].tell(profile)
 
     def inform(self, owner: str, notification: Notification) -> None:
         """Passes a client's notification on to its owner's running server, if there is one."""
@@ -152,30 +159,53 @@ class ContainerPool:
             call.owner,
             self.server.pooling,
             waiting=self._waiting.count(call.owner),
-            profile=spoken_key(self.spoken.era_for(call.profile.era), call.greeting),
+            profile=self._kind_for(call.profile, call.greeting),
         )
         match decision:
             case assignment.Use(key):
                 self._use(self._fleet[key], call)
             case assignment.Await():
                 self._waiting.add(call)
+            case assignment.Claim(key):
+                self._claim(self._fleet[key], call)
             case assignment.Start(evict):
                 if (error := self._failures.refusal(self.server.name)) is not None:
                     call.settle(failure_of(error))
                     return
                 if evict is not None:
                     self._fleet.retire(self._fleet[evict])
+                self._tally.misses += 1
+                self._arrived()
                 self._waiting.add(call)
                 self._add(owner=call.owner, profile=call.greeting)
 
+    def _claim(self, container: Container, call: Call) -> None:
+        """Has a spare that is not ready made so for the call's owner."""
+        if container.open:
+            self._tally.hits += 1
+            self._tally.avoided += 1
+        else:
+            self._tally.misses += 1
+        self._arrived()
+        self._waiting.add(call)
+        container.owner = call.owner
+        container.tell(call.greeting)
+
+    def _arrived(self) -> None:
+        """An owner needs a container of its own: there may be too few spares now."""
+        self._spares.arrived(trio.current_time())
+        self._look()
+
     def _use(self, container: Container, call: Call) -> None:
         """Gives the call to a ready container, which belongs to the call's owner from now on."""
+        if container.owner is None:
+            self._tally.hits += 1
+            self._tally.avoided += 1
+            self._arrived()
         self._fleet.hand_over(container, call.owner)
         if self.server.pooling.isolation == "call" and not call.tasked:
             container.retire()
         container.start(call)
-        if assignment.missing_spares(self._fleet.slots(), self.server.pooling):
-            self._look()
 
     def _serve_waiting(self, owner: str) -> None:
         """Places the queued calls of an owner again, in their order, as far as there is room."""
@@ -189,9 +219,14 @@ class ContainerPool:
 
     # --- what containers tell ----------------------------------------------------------------------------------
 
+    def opened(self, container: Container) -> None:  # noqa: ARG002 -- all are looked at
+        """A spare runs: there may be one too many, or somebody who waits for its lists."""
+        self._look()
+
     def became_ready(self, container: Container) -> None:
         """The handshake is done: its calls go out."""
         self._failures.succeeded()
+        self._tally.starts.append(container.start_s)
         if not self._is_outdated(container):
             self._spoken = self.spoken.merged(container.spoken)
         if container.owner is not None:
@@ -341,6 +376,7 @@ class ContainerPool:
             waiting=len(self._waiting),
             failures=self._failures.count,
             last_error=str(self._failures.last_error or ""),
+            tally=self._tally.report(),
         )
 
     def _act(self, nursery: trio.Nursery) -> None:
@@ -348,29 +384,41 @@ class ContainerPool:
         now = trio.current_time()
         pooling = self.server.pooling
         self._serve_everybody()
-        for key in assignment.expired(self._fleet.slots(), now, pooling):
+        plan = self._spares.forecast(pooling, now)
+        for key in assignment.expired(self._fleet.slots(), now, pooling, spares=plan.spares):
             self._fleet.retire(self._fleet[key])
-        if now >= self._failures.paused_until:
-            for _ in range(assignment.missing_spares(self._fleet.slots(), pooling)):
-                self._add(owner=None, profile=self._profile)
+        self._refill(plan.spares)
         self._see_to_lists()
         self._fleet.start_new(nursery)
-        expiry = assignment.next_expiry(self._fleet.slots(), pooling)
-        self._wake_at = math.inf if expiry is None else expiry
+        expiry = assignment.next_expiry(self._fleet.slots(), pooling, spares=plan.spares)
+        self._wake_at = min(plan.until, math.inf if expiry is None else expiry)
         if self._failures.paused_until > now and pooling.warm:
             self._wake_at = min(self._wake_at, self._failures.paused_until)
 
+    def _refill(self, spares: int) -> None:
+        """Starts the spares that are missing; not while calls wait for starts, which would take longer for it."""
+        awaited = any(item.owner is not None and not item.ready for item in self._fleet.live())
+        if awaited or trio.current_time() < self._failures.paused_until:
+            return
+        slots = self._fleet.slots()
+        missing = self._spares.missing(slots, spares)
+        for profile in missing[: assignment.room(slots, self.server.pooling)]:
+            self._add(owner=None, profile=profile)
+
     def _see_to_lists(self) -> None:
-        """Reads lists where they are due; where nothing runs, something is started for it."""
+        """Reads lists where they are due; where no server was spoken to, one is for it."""
         live = self._fleet.live()
         self._lists.read_unseen(live)
-        if self._lists.wanted and not live:
-            if (error := self._failures.refusal(self.server.name)) is not None:
-                self._lists.failed(self.server.name, error)
-            else:
-                self._add(owner=None, profile=self._profile)
+        if not self._lists.wanted or any(item.told for item in live):
+            return
+        if live:
+            live[0].tell(self._spares.newest)
+        elif (error := self._failures.refusal(self.server.name)) is not None:
+            self._lists.failed(self.server.name, error)
+        else:
+            self._add(owner=None, profile=self._spares.newest)
 
-    def _add(self, *, owner: str | None, profile: ClientProfile) -> None:
+    def _add(self, *, owner: str | None, profile: ClientProfile | None) -> None:
         """Has one more container started."""
         self._fleet.add(
             Container(
@@ -385,6 +433,10 @@ class ContainerPool:
             )
         )
         self._look()
+
+    def _kind_for(self, client: ClientProfile, greeting: ClientProfile) -> str:
+        """What a server was told of its client that serves calls of `client`, and is greeted with `greeting`."""
+        return spoken_key(self.spoken.era_for(client.era), greeting)
 
     def _look(self) -> None:
         """Has `run` look at what is to be done."""
