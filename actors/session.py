@@ -340,16 +340,7 @@ class Session:
             case _:
                 outcome = "ok"
                 self._reply(request_id, outlet, self._spoken_in(call.method, answer))
-        if self._house.log_calls:
-            log.info(
-                "call",
-                method=call.method,
-                server=route.server,
-                name=route.name,
-                client=self.client_name,
-                ms=round((trio.current_time() - call.started) * 1000, 1),
-                outcome=outcome,
-            )
+        self._house.call_log.note(call, name=route.name, client=self.client_name, outcome=outcome)
 
     def _spoken_in(self, method: str, result: msgspec.Raw) -> msgspec.Raw:
         """A server's result in the client's revision: the oldest ones lack some kinds of content."""

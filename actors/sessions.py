@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 import trio
 
+from actors.call_log import CallLog
 from actors.container_pool import Reports
 from actors.house import Door
 from actors.kit.guard import guard
@@ -44,7 +45,7 @@ class SessionRegistry(Reports):
         listings: what all servers offer.
         doors: the servers by name; read at each use, so a reload is seen at once.
         words: keeps what servers wrote on their stderr.
-        log_calls: whether each call is logged.
+        call_log: where ended calls are noted.
     """
 
     def __init__(
@@ -53,11 +54,11 @@ class SessionRegistry(Reports):
         doors: Callable[[], Mapping[str, Door]],
         *,
         words: LastWords,
-        log_calls: bool,
+        call_log: CallLog,
     ) -> None:
         self.listings = listings
         self._words = words
-        self.log_calls = log_calls
+        self.call_log = call_log
         self.draining = False
         self.task_ids = TaskIds()
         self.desk = StatelessDesk(
