@@ -142,7 +142,7 @@ class ProcessLink:
         self._process = process
         self._stdin = process.stdin
         self._tail = tail
-        self._output = ProcessOutput(process.stdout, process.stderr, tail)
+        self._output = ProcessOutput(process.stdout, process.stderr, tail, pid=process.pid)
         # One reader at a time: the owner's, or the one that drains while closing.
         self._reading = trio.Lock()
         # Where the process is written down; removed once it has been seen to end.
