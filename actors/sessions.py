@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 import trio
 
-from actors.container_pool import Reports
 from actors.house import Door
 from actors.kit.guard import guard
 from actors.last_words import LastWords
 from actors.listings import Listings
+from actors.reports import Reports
 from actors.server_request import ServerRequest
 from actors.session import Session
 from actors.stateless import StatelessDesk

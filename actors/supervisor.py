@@ -30,13 +30,14 @@ from actors import container, remote
 from actors.backends import Backends, open_backends
 from actors.call import Deadlines
 from actors.catalog_watcher import CatalogWatcher
-from actors.container_pool import ContainerPool, PoolState
+from actors.container_pool import ContainerPool
 from actors.house import Door
 from actors.kit.mailbox import Mailbox
 from actors.kit.supervisor import ChildSpec, Supervisor
 from actors.last_words import LastWords
 from actors.listings import Lister, Listings
 from actors.poci import PociServer
+from actors.reports import PoolState
 from actors.sessions import SessionRegistry
 from actors.upstream import Opener
 from gateway import limits
