@@ -115,7 +115,12 @@ class Gateway:
         self.doors: dict[str, ServerDoor] = {}
         home = Home(Path(options.home))
         self._words = LastWords(home)
-        self.listings = Listings(home, names=options.names, changed=self._lists_changed)
+self.listings = Listings(
+            home,
+            names=options.names,
+            schema_compat=options.schema_compat,
+            changed=self._lists_changed,
+        )
         self._call_log = CallLog(enabled=options.log_calls)
         self.sessions = SessionRegistry(
             self.listings, lambda: self.doors, words=self._words, call_log=self._call_log
