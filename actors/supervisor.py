@@ -115,7 +115,7 @@ class Gateway:
         self.doors: dict[str, ServerDoor] = {}
         home = Home(Path(options.home))
         self._words = LastWords(home)
-self.listings = Listings(
+        self.listings = Listings(
             home,
             names=options.names,
             schema_compat=options.schema_compat,
