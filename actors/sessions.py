@@ -67,8 +67,8 @@ class SessionRegistry(Reports):
         self._doors = doors
         self._sessions: dict[str, Session] = {}
         self._nursery: trio.Nursery | None = None
-        self._ended = trio.Event()
-        """Set, and replaced, whenever a request has ended."""
+        self._quiet_waiters = trio.lowlevel.ParkingLot()
+        """Those who wait for no request to wait; they look again whenever one has ended."""
 
     def __repr__(self) -> str:
         """How many there are."""
@@ -140,13 +140,13 @@ class SessionRegistry(Reports):
 
     def request_ended(self) -> None:
         """A request that took time has its answer, or will get none."""
-        self._ended.set()
-        self._ended = trio.Event()
+        if self._quiet_waiters:
+            self._quiet_waiters.unpark_all()
 
     async def wait_quiet(self) -> None:
         """Returns once no request waits for its answer. The deadline is the caller's."""
         while self.desk.is_busy or any(session.is_busy for session in self._sessions.values()):
-            await self._ended.wait()
+            await self._quiet_waiters.park()
 
     def closed(self, session_id: str) -> None:
         """A session has ended."""
