@@ -139,8 +139,8 @@ class Container(Listener):
 
     @property
     def ready(self) -> bool:
-        """Whether the handshake is done and the server still there."""
-        return self.upstream is not None and self.upstream.hello is not None
+        """Whether the handshake was done."""
+        return self.upstream is not None
 
     @property
     def open(self) -> bool:
@@ -221,12 +221,21 @@ class Container(Listener):
             self.profile = profile
             self._told.set()
 
+    def has_room(self, max_inflight: int) -> bool:
+        """Whether it takes a call now, where it may have so many at a time."""
+        upstream = self.upstream
+        return (
+            upstream is not None
+            and upstream.ended is None
+            and not self._retired
+            and upstream.inflight < max_inflight
+        )
+
     def start(self, call: Call) -> None:
         """Sends a call to the server."""
         if self.upstream is None:
             call.settle(None)
             return
-        self.idle_since = trio.current_time()
         if call.method == "resources/subscribe":
             self.subscriptions.add(bytes(call.fields["uri"]))
         elif call.method == "resources/unsubscribe":
@@ -407,7 +416,8 @@ class Container(Listener):
 
     def answered(self) -> None:
         """A call was settled."""
-        self.idle_since = trio.current_time()
+        if not self.inflight:
+            self.idle_since = trio.current_time()
         self._keeper.has_room(self)
 
     def tasked(self, call: Call, answer: Answer) -> None:

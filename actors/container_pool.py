@@ -84,8 +84,8 @@ class ContainerPool:
         self._spoken: Spoken | None = None
         self._wake_at = math.inf
         self._closing = False
-        self._quiet = trio.Event()
-        """Set, and replaced, whenever the pool may have become idle."""
+        self._idle_waiters = trio.lowlevel.ParkingLot()
+        """Those who wait for the pool to be idle; they look again whenever it may be."""
 
     def __repr__(self) -> str:
         """The server and what runs."""
@@ -107,9 +107,7 @@ class ContainerPool:
         container = self._fleet.by_owner.get(call.owner)
         if (
             container is not None
-            and container.ready
-            and not container.stale
-            and container.inflight < self.server.pooling.max_inflight
+            and container.has_room(self.server.pooling.max_inflight)
             and call.owner not in self._waiting.queues
         ):
             self._tally.hits += 1
@@ -362,7 +360,7 @@ class ContainerPool:
     async def wait_idle(self) -> None:
         """Returns once no call waits or is in flight. The deadline is the caller's."""
         while not self.idle():
-            await self._quiet.wait()
+            await self._idle_waiters.park()
 
     def state(self) -> PoolState:
         """The pool for people."""
@@ -450,5 +448,5 @@ class ContainerPool:
 
     def _wake_idle_waiters(self) -> None:
         """Has those who wait for the pool to be idle look again, after the present step."""
-        self._quiet.set()
-        self._quiet = trio.Event()
+        if self._idle_waiters:
+            self._idle_waiters.unpark_all()

@@ -29,6 +29,7 @@ from msgspec import structs
 from actors import container, remote
 from actors.backends import Backends, open_backends
 from actors.call import Deadlines
+from actors.call_log import CallLog
 from actors.catalog_watcher import CatalogWatcher
 from actors.container_pool import ContainerPool
 from actors.house import Door
@@ -114,9 +115,15 @@ class Gateway:
         self.doors: dict[str, ServerDoor] = {}
         home = Home(Path(options.home))
         self._words = LastWords(home)
-        self.listings = Listings(home, names=options.names, changed=self._lists_changed)
+        self.listings = Listings(
+            home,
+            names=options.names,
+            schema_compat=options.schema_compat,
+            changed=self._lists_changed,
+        )
+        self._call_log = CallLog(enabled=options.log_calls)
         self.sessions = SessionRegistry(
-            self.listings, lambda: self.doors, words=self._words, log_calls=options.log_calls
+            self.listings, lambda: self.doors, words=self._words, call_log=self._call_log
         )
         self.started = trio.current_time()
         self._hurry = trio.Event()
@@ -244,6 +251,7 @@ class Gateway:
     def _permanent_children(self) -> tuple[ChildSpec, ...]:
         """The children that exist in every gateway."""
         children = [
+            ChildSpec(name="call-log", run=self._call_log.run),
             ChildSpec(name="deadlines", run=self._deadlines.run),
             ChildSpec(name="sessions", run=self.sessions.run),
             ChildSpec(name="listings", run=self.listings.run),

@@ -138,6 +138,10 @@ SETTLE_S: Final = 5.0
 pause or a laptop's waking up is shorter."""
 DEADLINE_SWEEP_S: Final = 0.25
 """How often deadlines of calls are looked at: a call may run over by that much."""
+CALL_LOG_S: Final = 0.05
+"""How long the line of a call may wait for others to be written with it: who reads along does not notice."""
+CALL_LOG_ROWS: Final = 256
+"""Lines of calls that may wait: some 40 KiB, a turn of the loop under the heaviest load."""
 DRAIN_TIMEOUT_S: Final = 10.0
 """How long calls in flight may still run after SIGTERM."""
 HURRY_GRACE_S: Final = 0.4
