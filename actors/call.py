@@ -40,6 +40,7 @@ class Call:
         greeting: what a legacy server that is started for this call is told, once; the profile by default.
         progress_token: the client's token, None if it wants no progress.
         owner: who a container's state belongs to; calls of one owner may share a container.
+        client: who makes it: clients that share an owner take turns where calls must wait.
         timeout_s: until the answer, and anew with each progress notification.
         settled: told once, with None for a call that was withdrawn.
         relayed: told each message of the server that belongs to this call, apart from the answer.
@@ -48,6 +49,7 @@ class Call:
     __slots__ = (
         "_relayed",
         "_settled",
+        "client",
         "deadline",
         "fields",
         "greeting",
@@ -78,11 +80,13 @@ class Call:
         profile: ClientProfile = NEUTRAL,
         greeting: ClientProfile | None = None,
         progress_token: Id | None = None,
+        client: str = "",
     ) -> None:
         self.method = method
         self.fields = fields
         self.server = server
         self.owner = owner
+        self.client = client
         self.timeout_s = timeout_s
         self.profile = profile
         self.greeting = profile if greeting is None else greeting

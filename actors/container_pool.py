@@ -209,6 +209,14 @@ class ContainerPool:
             container.retire()
         container.start(call)
 
+    def _fill(self, container: Container, owner: str) -> None:
+        """Gives a container calls of its owner that wait, as long as it has room."""
+        while container.has_room(self.server.pooling.max_inflight):
+            call = self._waiting.take(owner)
+            if call is None:
+                return
+            container.start(call)
+
     def _serve_waiting(self, owner: str) -> None:
         """Places the queued calls of an owner again, in their order, as far as there is room."""
         self._waiting.place_again(owner, self._place)
@@ -240,8 +248,8 @@ class ContainerPool:
         """A call was answered: the next one of its owner goes out, or the container is idle."""
         self._wake_idle_waiters()
         owner = container.owner
-        if owner is not None and owner in self._waiting.queues and not container.stale:
-            self._serve_waiting(owner)
+        if owner is not None and owner in self._waiting.queues:
+            self._fill(container, owner)
         if not container.inflight and (
             container.stale
             or not container.has_listed

@@ -7,6 +7,7 @@ import json
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from actors.assignment import EVERYBODY
 from actors.call import Answer, Call
 from gateway.errors import ImageMissing, StartFailed
 from gateway.jsonrpc.messages import Failure, Notification, Request, Result
@@ -320,6 +321,27 @@ async def test_max_inflight_is_kept(nursery: trio.Nursery, autojump_clock: MockC
         server.answer(server.requests("tools/call")[done], {"content": [{"text": f"{done}"}]})
         await wait_all_tasks_blocked()
     assert [answers.text(call) for call in calls] == ["0", "1", "2", "3", "4"]
+
+
+async def test_a_polite_client_is_not_behind_all_calls_of_a_busy_one(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """In a container that they share, the next room is for whoever has not just had one."""
+    backend = FakeBackend(held_server)
+    pool = make_pool(nursery, backend, enabled(isolation="shared", max=1, max_inflight=2))
+    answers = Answers()
+    busy = [answers.call(EVERYBODY, client="busy") for _ in range(20)]
+    for call in busy:
+        pool.submit(call)
+    polite = answers.call(EVERYBODY, client="polite")
+    pool.submit(polite)
+    await trio.sleep(1)
+    server = backend.opened[0]
+    for number in range(4):
+        server.answer(server.requests("tools/call")[number], {"content": [{"text": "x"}]})
+        await wait_all_tasks_blocked()
+    assert polite in answers.ended
+    assert len(answers.ended) == 4
 
 
 async def test_spares_are_kept_and_refilled(
