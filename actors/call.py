@@ -117,6 +117,16 @@ class Call:
         self.holder = None
         self._settled(self, answer)
 
+    def observe(self, seen: Callable[[Call, Answer | None], None]) -> None:
+        """Has its end told to `seen` as well, before its maker."""
+        settled = self._settled
+
+        def both(call: Call, answer: Answer | None) -> None:
+            seen(call, answer)
+            settled(call, answer)
+
+        self._settled = both
+
     def relay(self, message: Message) -> None:
         """Passes on a message that belongs to this call, unless it is settled."""
         if not self.is_settled:

@@ -253,12 +253,18 @@ class Container(Listener):
             return
         if call.method == "resources/subscribe":
             self.subscriptions.add(bytes(call.fields["uri"]))
+            call.observe(self._subscribed)
         elif call.method == "resources/unsubscribe":
             self.subscriptions.discard(bytes(call.fields["uri"]))
         if self._listening is not None and call.method in _SUBSCRIBING:
             self._listening.take(call)
         else:
             self.upstream.start(call)
+
+    def _subscribed(self, call: Call, answer: Answer | None) -> None:
+        """A subscription was made, or not: then there is nothing to stay for."""
+        if not isinstance(answer, msgspec.Raw):
+            self.subscriptions.discard(bytes(call.fields["uri"]))
 
     def retire(self) -> None:
         """Takes no more calls; what is in flight may end."""

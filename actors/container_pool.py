@@ -19,6 +19,7 @@ from actors.container import Container, spoken_key
 from actors.failed_starts import FailedStarts
 from actors.fleet import Fleet
 from actors.kit.mailbox import Mailbox
+from actors.orphans import Orphans
 from actors.pool_lists import PoolLists
 from actors.reports import PoolState, Reports
 from actors.server_request import ServerRequest
@@ -79,6 +80,7 @@ class ContainerPool:
         self._waiting = WaitingCalls(self._wake_idle_waiters)
         self._lists = PoolLists(reports)
         self._failures = FailedStarts(random)
+        self._orphans = Orphans(random, reports)
         self._mailbox: Mailbox[Mail] = Mailbox(_MAILBOX_CAPACITY)
         self._looking = False
         """A `look` is in the mailbox."""
@@ -122,7 +124,9 @@ class ContainerPool:
     def release(self, owner: str) -> None:
         """The owner left: its queued calls are withdrawn and its containers stop."""
         self._waiting.withdraw_all(owner)
+        self._orphans.drop(owner)
         for container in self._fleet.owned(owner):
+            container.subscriptions.clear()
             self._fleet.retire(container)
 
     def expect(self, profile: ClientProfile) -> None:
@@ -241,6 +245,7 @@ class ContainerPool:
             self._spoken = self.spoken.merged(container.spoken)
         if container.owner is not None:
             self._fleet.hand_over(container, container.owner)
+            self._orphans.hand_over(container, container.owner)
             self._serve_waiting(container.owner)
         self._look()
 
@@ -272,10 +277,15 @@ class ContainerPool:
             self._reports.changed_for(container.owner, self.server.name, None)
         if self._closing:
             return
+        if container.owner is not None and container.subscriptions:
+            self._orphans.keep(container.owner, container.profile, container.subscriptions)
         if error is not None:
             self._failed(container, error)
-        elif container.owner is not None:
-            self._serve_waiting(container.owner)
+        else:
+            if not container.ready:
+                self._failures.given_up()
+            if container.owner is not None:
+                self._serve_waiting(container.owner)
         self._look()
 
     def _failed(self, container: Container, error: GatewayError) -> None:
@@ -406,18 +416,38 @@ class ContainerPool:
         plan = self._spares.forecast(pooling, now)
         for key in assignment.expired(self._fleet.slots(), now, pooling, spares=plan.spares):
             self._fleet.retire(self._fleet[key])
+        adopting = self._adopt(now)
         self._refill(plan.spares)
         self._see_to_lists()
         self._fleet.start_new(nursery)
         expiry = assignment.next_expiry(self._fleet.slots(), pooling, spares=plan.spares)
-        self._wake_at = min(plan.until, math.inf if expiry is None else expiry)
+        self._wake_at = min(plan.until, adopting, math.inf if expiry is None else expiry)
         if self._failures.paused_until > now and pooling.warm:
             self._wake_at = min(self._wake_at, self._failures.paused_until)
+
+    def _adopt(self, now: float) -> float:
+        """Starts servers for those whose subscriptions nobody sees to; their next call would do the same.
+
+        Returns:
+            When to look at them again.
+        """
+        wake_at = math.inf
+        for orphan in self._orphans:
+            if any(item.owner == orphan.owner for item in self._fleet.live()):
+                continue
+            due = max(orphan.due, self._failures.paused_until)
+            if due > now:
+                wake_at = min(wake_at, due)
+            elif self._failures.refusal(self.server.name) is None and assignment.room(
+                self._fleet.slots(), self.server.pooling
+            ):
+                self._add(owner=orphan.owner, profile=orphan.profile)
+        return wake_at
 
     def _refill(self, spares: int) -> None:
         """Starts the spares that are missing; not while calls wait for starts, which would take longer for it."""
         awaited = any(item.owner is not None and not item.ready for item in self._fleet.live())
-        if awaited or trio.current_time() < self._failures.paused_until:
+        if awaited or self._failures.refusal(self.server.name) is not None:
             return
         slots = self._fleet.slots()
         missing = self._spares.missing(slots, spares)
@@ -439,6 +469,7 @@ class ContainerPool:
 
     def _add(self, *, owner: str | None, profile: ClientProfile | None) -> None:
         """Has one more container started."""
+        self._failures.begun()
         self._fleet.add(
             Container(
                 self._fleet.next_key(),

@@ -258,7 +258,7 @@ CONTAINER_CPUS: Final = 1.0
 """Processors of one container (Docker's gateway has the same default)."""
 CONTAINER_PIDS: Final = 512
 """Processes and threads of one container: a browser takes 200, a fork bomb takes all."""
-THAW_RETRIES_S: Final = (0.005, 0.02, 0.1)
+THAW_RETRIES_S: Final = (0.005, 0.02, 0.1, 0.5, 2.0)
 """Pauses before a container is thawed again that its engine does not know to be frozen yet."""
 MEASURE_S: Final = 2.0
 """How long the memory of all containers may take to be measured; the rest keeps its former figure."""

@@ -28,7 +28,7 @@ class EngineFreezer:
         await trio.to_thread.run_sync(partial(self._api.pause, name), limiter=self._threads)
 
     async def thaw(self, name: str) -> None:
-        """Has a paused container go on; fine if it runs."""
+        """Has a paused container go on."""
         await self._ask(partial(self._api.unpause, name))
 
     async def memory_bytes(self, name: str) -> int:

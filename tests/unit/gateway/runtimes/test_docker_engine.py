@@ -340,7 +340,6 @@ async def test_a_frozen_container_stands_still_and_goes_on(rig: Rig) -> None:
             await freezer.thaw(link.name)
             await link.send_all(call("echo", text="awake"))
             assert b"awake" in await read_line(link)
-        await freezer.thaw(link.name)
     finally:
         await link.aclose()
 
