@@ -33,6 +33,7 @@ from gateway.jsonrpc.messages import Notification
 from gateway.mcp.listing import ServerLists
 from gateway.mcp.profile import ClientProfile, stranger
 from gateway.mcp.spoken import UNASKED, Spoken
+from gateway.ports import Freezer
 from gateway.telemetry.log import get_logger
 
 log = get_logger("pool")
@@ -54,6 +55,7 @@ class ContainerPool:
         reports: where news go.
         recall: which eras the server was found to speak earlier.
         random: jitter of the pauses after failed starts.
+        freezer: what freezes and measures its containers, None where they are none.
     """
 
     def __init__(
@@ -66,12 +68,14 @@ class ContainerPool:
         reports: Reports,
         random: Random,
         recall: Callable[[], Spoken] = lambda: UNASKED,
+        freezer: Freezer | None = None,
     ) -> None:
         self.server = server
         self._opener = opener
         self._starts = starts
         self._deadlines = deadlines
         self._reports = reports
+        self._freezer = freezer
         self._fleet = Fleet()
         self._waiting = WaitingCalls(self._wake_idle_waiters)
         self._lists = PoolLists(reports)
@@ -393,7 +397,16 @@ class ContainerPool:
             failures=self._failures.count,
             last_error=str(self._failures.last_error or ""),
             tally=self._tally.report(),
+            memory_bytes=sum(item.memory_bytes for item in self._fleet),
         )
+
+    async def measure(self) -> None:
+        """Asks the engine what each container uses. The deadline is the caller's."""
+        if (freezer := self._freezer) is not None:
+            async with trio.open_nursery() as nursery:
+                for container in self._fleet.live():
+                    if container.open:
+                        nursery.start_soon(container.measure, freezer)
 
     def _act(self, nursery: trio.Nursery) -> None:
         """Starts and stops what the rules ask for, and decides when to look again."""
