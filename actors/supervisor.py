@@ -43,6 +43,7 @@ from actors.last_words import LastWords
 from actors.listings import Lister, Listings
 from actors.poci import PociServer
 from actors.reports import PoolState
+from actors.session_store import SessionStore
 from actors.sessions import SessionRegistry
 from actors.upstream import Opener
 from gateway import limits
@@ -127,8 +128,15 @@ class Gateway:
             changed=self._lists_changed,
         )
         self._call_log = CallLog(enabled=options.log_calls)
+        self._store = SessionStore(home.sessions) if options.session_store else None
+        if self._store is not None:
+            self._store.load()
         self.sessions = SessionRegistry(
-            self.listings, lambda: self.doors, words=self._words, call_log=self._call_log
+            self.listings,
+            lambda: self.doors,
+            words=self._words,
+            call_log=self._call_log,
+            store=self._store,
         )
         self.started = trio.current_time()
         self._hurry = trio.Event()
@@ -276,6 +284,9 @@ class Gateway:
             ChildSpec(name="reaper", run=self._backends.reap_forever),
             ChildSpec(name="snapshots", run=self._apply_published, mailboxes=(self._mailbox,)),
         ]
+        if self._store is not None:
+            # Before `sessions`, and so stopped after it: these are written down as they close.
+            children.insert(0, ChildSpec(name="session-store", run=self._store.run))
         if not self.options.static:
             self._watcher = CatalogWatcher(
                 load=self._load,

@@ -51,6 +51,8 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     schema_compat: bool = False
     """Show tools with simple schemas, for clients that choke on JSON Schema 2020-12."""
     drain_timeout_s: float = 10.0
+    session_store: bool = False
+    """Keep sessions of Streamable HTTP for the next gateway of this home."""
 
     # How to run servers.
     cpus: float | None = None

@@ -99,6 +99,10 @@ def _define_serving(parser: Parser) -> None:
         "--schema-compat",
         help="show tools with simple schemas, for clients that choke on $ref and its like",
     )
+    parser.switch(
+        "--session-store",
+        help="keep sessions of Streamable HTTP in the home, so that clients go on after a restart",
+    )
     parser.value(
         "--drain-timeout",
         metavar="TIME",
@@ -199,6 +203,7 @@ def read_run(arguments: Namespace, invocation: Invocation) -> GatewayOptions:
         tls_key=_readable(arguments.tls_key, "--tls-key"),
         names="prefix" if arguments.tool_name_prefix else arguments.names,
         schema_compat=arguments.schema_compat,
+        session_store=arguments.session_store,
         drain_timeout_s=arguments.drain_timeout,
         cpus=arguments.cpus,
         memory_bytes=arguments.memory,
