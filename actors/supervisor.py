@@ -3,6 +3,7 @@
     gateway                     one_for_one
     ├── deadlines               expires calls
     ├── sessions                expires sessions, runs their tasks
+    ├── memory-budget           freezes and stops what is idle where memory is short
     ├── listings                saves lists, tells of changes
     ├── last-words              keeps the stderr of servers that ended
     ├── control                 tells the gateway's state to commands of its user
@@ -30,6 +31,7 @@ from msgspec import structs
 
 from actors import container, remote
 from actors.backends import Backends, open_backends
+from actors.budget import Holder, MemoryBudget
 from actors.call import Deadlines
 from actors.call_log import CallLog
 from actors.catalog_watcher import CatalogWatcher
@@ -66,7 +68,7 @@ log = get_logger("gateway")
 _SNAPSHOT_MAILBOX = 4
 
 
-class ServerDoor(Door, Lister, Protocol):
+class ServerDoor(Door, Lister, Holder, Protocol):
     """A server as the root sees it: a pool, or the tools of a `poci` entry."""
 
     async def run(self) -> None:
@@ -86,9 +88,6 @@ class ServerDoor(Door, Lister, Protocol):
 
     def state(self) -> PoolState:
         """The server for people."""
-
-    async def measure(self) -> None:
-        """Learns what its containers use. The deadline is the caller's."""
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -147,6 +146,7 @@ class Gateway:
         self._backends = backends
         self._random = Random()  # noqa: S311 - jitter, not secrecy
         self._deadlines = Deadlines()
+        self._budget = MemoryBudget(options.memory_budget_bytes, self.doors.items)
         self._starts = trio.CapacityLimiter(limits.PARALLEL_STARTS)
         self._mailbox: Mailbox[Published] = Mailbox(_SNAPSHOT_MAILBOX, name="snapshots")
         self._watcher: CatalogWatcher | None = None
@@ -184,10 +184,7 @@ class Gateway:
 
     async def _tell(self) -> bytes:
         """The state for the commands of our user, with the memory that containers use now."""
-        with trio.move_on_after(limits.MEASURE_S):
-            async with trio.open_nursery() as nursery:
-                for door in self.doors.values():
-                    nursery.start_soon(door.measure)
+        await self._budget.measure()
         about = {"pid": os.getpid(), "instance": self._backends.instance_id}
         return msgspec.json.encode({**about, **self.report()})
 
@@ -277,6 +274,7 @@ class Gateway:
             ChildSpec(name="call-log", run=self._call_log.run),
             ChildSpec(name="deadlines", run=self._deadlines.run),
             ChildSpec(name="sessions", run=self.sessions.run),
+            ChildSpec(name="memory-budget", run=self._budget.run),
             ChildSpec(name="listings", run=self.listings.run),
             ChildSpec(name="last-words", run=self._words.run),
             ChildSpec(
@@ -334,6 +332,7 @@ class Gateway:
             random=self._random,
             recall=partial(self._spoken_by, server.name),
             freezer=self._backends.freezer if isinstance(server.launch, ContainerLaunch) else None,
+            budget=self._budget,
         )
 
     def _spoken_by(self, name: str) -> Spoken:

@@ -57,6 +57,8 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     # How to run servers.
     cpus: float | None = None
     memory_bytes: int | None = None
+    memory_budget_bytes: int | None = None
+    """What all containers may use together while they are idle; None for no budget."""
     long_lived: bool = False
     static: bool = False
     isolation: Literal["session", "principal", "call", "shared"] | None = None

@@ -128,6 +128,13 @@ def _define_running(parser: Parser) -> None:
         default=None,
         help=f"memory per container, like 512M (default {CONTAINER_MEMORY})",
     )
+    parser.value(
+        "--memory-budget",
+        metavar="SIZE",
+        read=memory,
+        default=None,
+        help="memory of all containers together, like 4G: past it idle ones are stopped (default: no bound)",
+    )
     parser.switch(
         "--long-lived", help="keep each server of a client's session for the whole session"
     )
@@ -200,6 +207,7 @@ def read_run(arguments: Namespace, invocation: Invocation) -> GatewayOptions:
         drain_timeout_s=arguments.drain_timeout,
         cpus=arguments.cpus,
         memory_bytes=arguments.memory,
+        memory_budget_bytes=arguments.memory_budget,
         long_lived=arguments.long_lived,
         static=arguments.static,
         isolation=arguments.isolation,
