@@ -149,6 +149,9 @@ STDIO_EXIT_S: Final = 1.2
 """From end of input to our exit on stdio: clients send SIGTERM after 2 s, and containers must be gone by then."""
 LAST_WORDS_WAIT_S: Final = 0.2
 """From the end of a server's stdout until its exit status and last stderr lines are known: they travel separately."""
+FIFO_OPEN_S: Final = 3.0
+"""How long a started container may take to open its named pipes before it is started anew without them: its shell does so
+within milliseconds, and the engine's own word that it runs comes later than that."""
 STOP_GRACE_S: Final = 2.0
 """Between the steps of stopping a server: stdin closed, SIGTERM, SIGKILL."""
 STOP_DEADLINE_S: Final = 2 * STOP_GRACE_S + 0.5

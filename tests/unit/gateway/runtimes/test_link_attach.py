@@ -8,7 +8,8 @@ import trio.testing
 
 from gateway import limits
 from gateway.errors import EngineUnreachable, Gone
-from gateway.runtimes.link_attach import AttachLink, AttachStream
+from gateway.runtimes.container_link import ContainerLink
+from gateway.runtimes.link_attach import AttachStream
 from gateway.runtimes.stderr_tail import StderrTail
 from tests.unit.gateway.runtimes.test_stdcopy import frame
 
@@ -95,7 +96,7 @@ class World:
         self.theirs = theirs
         self.container = FakeContainer(theirs, **container)
         self.stream = AttachStream(ours if half_close else FullStream(ours))
-        self.link = AttachLink(self.stream, self.container, StderrTail("x"))
+        self.link = ContainerLink(self.stream, self.container, StderrTail("x"))
         nursery.start_soon(self.container.live)
 
 
@@ -239,7 +240,7 @@ async def test_the_end_wakes_a_writer(nursery: trio.Nursery) -> None:
     """A write that waits when the server ends is Gone: the engine itself would let it wait for ever."""
     ours, theirs = trio.testing.lockstep_stream_pair()
     container = FakeContainer(theirs)
-    link = AttachLink(AttachStream(ours), container, StderrTail("x"))
+    link = ContainerLink(AttachStream(ours), container, StderrTail("x"))
     outcome: list[str] = []
 
     async def write() -> None:
@@ -279,6 +280,6 @@ async def test_first_bytes_count() -> None:
 async def test_repr_says_how_far_it_is(nursery: trio.Nursery) -> None:
     """The container and the state, for logs and debuggers."""
     world = World(nursery)
-    assert repr(world.link) == "<AttachLink mcp-x-1 open>"
+    assert repr(world.link) == "<ContainerLink mcp-x-1 over attach: open>"
     await world.link.aclose()
-    assert repr(world.link) == "<AttachLink mcp-x-1 closed>"
+    assert repr(world.link) == "<ContainerLink mcp-x-1 over attach: closed>"
