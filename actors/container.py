@@ -16,6 +16,7 @@ from actors.call import Answer, Call
 from actors.greeting import WrongEra, greet
 from actors.list_reading import read_lists
 from actors.listening import Listening
+from actors.liveness import end_when_hung
 from actors.server_request import ServerRequest
 from actors.upstream import Listener, Opener, Upstream
 from gateway import limits
@@ -306,6 +307,7 @@ class Container(Listener):
                 if self._listening is not None:
                     nursery.start_soon(self._listening.run)
                 nursery.start_soon(self._keep_listing, upstream)
+                nursery.start_soon(end_when_hung, upstream)
                 await upstream.wait_gone()
                 error = upstream.ended
             nursery.cancel_scope.cancel()

@@ -14,7 +14,7 @@ from actors.call import Answer, Call
 from gateway.errors import GatewayError
 from gateway.jsonrpc.codec import failure
 from gateway.jsonrpc.messages import Failure
-from gateway.mcp import capabilities, era, meta, params
+from gateway.mcp import capabilities, discover, era, meta, params
 from gateway.mcp.identity import CLIENT_INFO
 from gateway.mcp.params import Fields
 from gateway.mcp.versions import Era
@@ -24,6 +24,8 @@ class Dialect(Protocol):
     """The manners of one era."""
 
     era: ClassVar[Era]
+    sign_of_life: ClassVar[str]
+    """A request that every server answers at once, whatever else it does."""
 
     def dressed(self, call: Call) -> Fields:
         """The call's params as they are sent.
@@ -43,6 +45,7 @@ class LegacyDialect:
     """What was said in `initialize` holds for every call. Answers are handed on as they come: who asked converts them."""
 
     era: ClassVar[Era] = "legacy"
+    sign_of_life: ClassVar[str] = "ping"
 
     def dressed(self, call: Call) -> Fields:
         """The params, with a progress token of ours where the client gave one."""
@@ -61,6 +64,7 @@ class ModernDialect:
     """Each call says who makes it. `version` is the revision that both sides speak."""
 
     era: ClassVar[Era] = "modern"
+    sign_of_life: ClassVar[str] = discover.METHOD
 
     def __init__(self, version: str) -> None:
         self.version = version

@@ -94,6 +94,8 @@ class Upstream:
         """Subscriptions, which no answer ends: they keep nobody busy."""
         self._last_standing = 0
         self._gone = trio.Event()
+        self._overdue = trio.Event()
+        """Set when a call was taken back because its deadline had passed; replaced once somebody has seen it."""
 
     def __repr__(self) -> str:
         """The pipe and how busy it is."""
@@ -133,6 +135,11 @@ class Upstream:
     async def wait_gone(self) -> None:
         """Returns once the server takes no more calls."""
         await self._gone.wait()
+
+    async def overdue(self) -> None:
+        """Returns once a call has passed its deadline since this was last asked."""
+        await self._overdue.wait()
+        self._overdue = trio.Event()
 
     def end(self, error: GatewayError) -> None:
         """Takes no more calls, and fails those in flight with `error`. Idempotent: the first reason stays."""
@@ -192,6 +199,8 @@ class Upstream:
         call.holder = None
         self._listener.answered()
         self._send_cancelled(call.number, reason)
+        if self.hello is not None and call.deadline <= trio.current_time():
+            self._overdue.set()
 
     def _send_cancelled(self, number: Id, reason: str) -> None:
         fields = {"requestId": codec.raw(number), "reason": codec.raw(reason)}
@@ -274,7 +283,9 @@ class Upstream:
         finally:
             call.withdraw("no longer wanted")
         if answers[0] is None:
-            raise TooSlow(f"server {self.server} did not answer {method} within {within_s:g} s")
+            # What is left of a deadline has a long fraction that tells nobody anything.
+            patience = f"{round(within_s, 1):g} s"
+            raise TooSlow(f"server {self.server} did not answer {method} within {patience}")
         if isinstance(answers[0], Failure) and self.ended is not None:
             raise self.ended
         return answers[0]

@@ -133,6 +133,9 @@ CALL_TIMEOUT_S: Final = 60.0
 """Until a call is answered; each progress notification starts it anew."""
 CALL_TIMEOUT_CAP_S: Final = 3600.0
 """The longest that progress can keep one call alive."""
+SETTLE_S: Final = 5.0
+"""After a call has passed its deadline, how long its server may take to answer a ping before it counts as hung: a collector's
+pause or a laptop's waking up is shorter."""
 DEADLINE_SWEEP_S: Final = 0.25
 """How often deadlines of calls are looked at: a call may run over by that much."""
 DRAIN_TIMEOUT_S: Final = 10.0

@@ -163,8 +163,17 @@ class Link(Protocol):
     def kind(self) -> str:
         """How bytes travel: "attach", "fifo" or "pipe"."""
 
-    async def send_all(self, frame: bytes) -> None:
+    async def send_all(self, frame: bytes | memoryview) -> None:
         """Writes to the server's stdin. One writer at a time.
+
+        Raises:
+            Gone: the server no longer reads.
+        """
+
+    def send_nowait(self, frame: bytes | memoryview) -> int:
+        """Writes as much as goes without waiting, and gives the number of bytes: 0 where this link must always wait.
+
+        Never while `send_all` is under way.
 
         Raises:
             Gone: the server no longer reads.

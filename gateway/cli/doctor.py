@@ -10,7 +10,7 @@ import msgspec
 from gateway.cli.checks import Finding, run_checks
 from gateway.cli.grammar import Parser
 from gateway.cli.leaks import find_leaks
-from gateway.cli.output import add_format, show, table
+from gateway.cli.output import add_format, note, show, table
 from gateway.cli.values import port
 from gateway.cli.verbs import Invocation, Verb
 from gateway.limits import DEFAULT_PORT
@@ -26,7 +26,7 @@ def _define(parser: Parser) -> None:
     )
     parser.switch(
         "--leaks",
-        help="list the containers of all gateways that this engine has, and change nothing",
+        help="list what gateways have on this engine and in this home; exit status 1 if something was left behind",
     )
     add_format(parser)
 
@@ -40,15 +40,24 @@ def _doctor(arguments: Namespace, invocation: Invocation) -> int:
 
 
 def _leaks(arguments: Namespace, invocation: Invocation) -> int:
-    found = find_leaks(invocation)
+    leaks = find_leaks(invocation.home(), invocation.environ)
     cells = [
-        (leak.container, leak.server, leak.state, "this home" if leak.own else leak.home)
-        for leak in found
+        (
+            leak.kind,
+            leak.name,
+            leak.server,
+            leak.state,
+            leak.gateway,
+            "this home" if leak.own else leak.home,
+        )
+        for leak in leaks.found
     ]
-    header = ("CONTAINER", "SERVER", "STATE", "HOME")
-    text = table(header, cells) if found else "no container of any gateway"
-    show(msgspec.to_builtins(found), arguments, text=text)
-    return 0
+    header = ("WHAT", "NAME", "SERVER", "STATE", "GATEWAY", "HOME")
+    text = table(header, cells) if cells else "nothing of any gateway"
+    show(msgspec.to_builtins(leaks.found), arguments, text=text)
+    if leaks.unseen:
+        note(leaks.unseen)
+    return 1 if leaks.left or leaks.unseen else 0
 
 
 def _line(finding: Finding) -> str:

@@ -137,6 +137,7 @@ class _Network:
         from gateway.transports.descriptors import (  # noqa: PLC0415 - see above
             raise_descriptor_limit,
         )
+        from gateway.transports.front import Front  # noqa: PLC0415 - see above
         from gateway.transports.listen import serve_http  # noqa: PLC0415 - see above
 
         raise_descriptor_limit()
@@ -144,7 +145,7 @@ class _Network:
         hosts = (
             (options.host,) if options.host else default_hosts(in_container=options.in_container)
         )
-        app = make_app(
+        front = Front(
             self._gateway.sessions,
             self._gateway,
             auth=self._auth,
@@ -153,7 +154,7 @@ class _Network:
             ),
             program=self._program,
         )
-
+        app = make_app(front, self._gateway.sessions, self._gateway)
         listen = partial(
             serve_http,
             app,

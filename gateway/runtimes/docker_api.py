@@ -167,6 +167,14 @@ class DockerApi:
         with self._calling() as client:
             return [_found(item) for item in client.containers(all=True, filters={"label": wanted})]
 
+    def find_networks(self) -> list[Found]:
+        """The networks with our labels, of all homes."""
+        with self._calling() as client:
+            return [
+                _labelled(item, name=item["Name"], state="")
+                for item in client.networks(filters={"label": HOME_LABEL})
+            ]
+
     def networks_of(self, container: str) -> tuple[str, ...]:
         """The networks that a container is on, () where it does not exist or has none of its own."""
         try:
@@ -256,13 +264,17 @@ def _client(endpoint: Endpoint, version: str) -> APIClient:
 
 
 def _found(item: Mapping[str, Any]) -> Found:
-    labels = item.get("Labels") or {}
     names = item.get("Names") or [""]
+    return _labelled(item, name=str(names[0]).lstrip("/"), state=str(item.get("State", "")))
+
+
+def _labelled(item: Mapping[str, Any], *, name: str, state: str) -> Found:
+    labels = item.get("Labels") or {}
     return Found(
         id=str(item["Id"]),
-        name=str(names[0]).lstrip("/"),
+        name=name,
         home_id=labels.get(HOME_LABEL, ""),
         instance_id=labels.get(INSTANCE_LABEL, ""),
         server=labels.get(SERVER_LABEL, ""),
-        state=str(item.get("State", "")),
+        state=state,
     )

@@ -17,7 +17,7 @@ from typing import Final
 
 import trio
 
-from gateway import limits
+from gateway import limits, nonblocking
 from gateway.catalog.model import ProcessLaunch
 from gateway.errors import Gone, StartFailed
 from gateway.home import Home
@@ -132,17 +132,17 @@ class ProcessLink:
     """`ports.Link` over the pipes of a local process."""
 
     def __init__(self, process: trio.Process, tail: StderrTail) -> None:
-        if process.stdin is None or process.stdout is None or process.stderr is None:
-            raise TypeError("a server's process has three pipes")
         # A `trio.Process` is made of `FdStream`s; its annotations only promise streams.
-        if not isinstance(process.stdout, trio.lowlevel.FdStream) or not isinstance(
-            process.stderr, trio.lowlevel.FdStream
+        if (
+            not isinstance(process.stdin, trio.lowlevel.FdStream)
+            or not isinstance(process.stdout, trio.lowlevel.FdStream)
+            or not isinstance(process.stderr, trio.lowlevel.FdStream)
         ):
-            raise TypeError("pipes of a process are FdStreams")
+            raise TypeError("a server's process has three pipes")
         self._process = process
         self._stdin = process.stdin
         self._tail = tail
-        self._output = ProcessOutput(process.stdout, process.stderr, tail)
+        self._output = ProcessOutput(process.stdout, process.stderr, tail, pid=process.pid)
         # One reader at a time: the owner's, or the one that drains while closing.
         self._reading = trio.Lock()
         # Where the process is written down; removed once it has been seen to end.
@@ -174,7 +174,7 @@ class ProcessLink:
         status = self._process.returncode
         return status if status is None or status >= 0 else _SHELL_SIGNAL - status
 
-    async def send_all(self, frame: bytes) -> None:
+    async def send_all(self, frame: bytes | memoryview) -> None:
         """Writes to the server's stdin.
 
         Raises:
@@ -182,6 +182,17 @@ class ProcessLink:
         """
         try:
             await self._stdin.send_all(frame)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise Gone(f"{self.name} no longer reads its input") from error
+
+    def send_nowait(self, frame: bytes | memoryview) -> int:
+        """Writes what goes without waiting.
+
+        Raises:
+            Gone: the server no longer reads.
+        """
+        try:
+            return nonblocking.write_nowait(self._stdin.fileno(), frame)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise Gone(f"{self.name} no longer reads its input") from error
 

@@ -64,6 +64,14 @@ async def sweep_processes(home: Home) -> list[str]:
     return swept
 
 
+def recorded_process(path: Path) -> tuple[str, str, bool]:
+    """Of a record: its server, its process as people say it, and whether that process or its group still runs."""
+    record = _read(path)
+    if record is None:
+        return "", path.name, False
+    return record.server, f"process {record.pid}", _is_alive(record)
+
+
 async def end_group(group: int) -> None:
     """TERM to a process group, a grace for it to go, KILL."""
     signal_group(group, signal.SIGTERM)

@@ -10,7 +10,7 @@ from typing import Final
 
 import trio
 
-from gateway import limits
+from gateway import limits, nonblocking
 from gateway.errors import Gone, StartFailed
 from gateway.ports import RunOutput, StartRequest
 
@@ -69,7 +69,7 @@ class StaticLink:
         """Where it leads."""
         return f"<StaticLink {self.name}>"
 
-    async def send_all(self, frame: bytes) -> None:
+    async def send_all(self, frame: bytes | memoryview) -> None:
         """Writes to the server.
 
         Raises:
@@ -80,10 +80,22 @@ class StaticLink:
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise Gone(f"the connection to {self.name} broke") from error
 
+    def send_nowait(self, frame: bytes | memoryview) -> int:
+        """Writes what goes without waiting.
+
+        Raises:
+            Gone: the connection is broken.
+        """
+        try:
+            return nonblocking.write_nowait(self._stream.socket.fileno(), frame)
+        except trio.BrokenResourceError as error:
+            raise Gone(f"the connection to {self.name} broke") from error
+
     async def receive_some(self) -> bytes:
         """The server's next bytes; b"" once the connection has ended."""
         try:
-            return bytes(await self._stream.receive_some(limits.READ_CHUNK_BYTES))
+            descriptor = self._stream.socket.fileno()
+            return await nonblocking.read(descriptor, limits.READ_CHUNK_BYTES)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return b""
 

@@ -8,23 +8,39 @@ Notifications may be skipped, and are, long before that: a server that floods a 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import trio
 
 from gateway import limits
 
+WriteNow = Callable[[bytes], int]
+"""Writes as much of a frame as goes without waiting, and gives the number of bytes. Raises `trio.BrokenResourceError`."""
+
 
 class Backlog:
-    """A queue of frames with one reader. Past `max_bytes` it drops everything and ends."""
+    """A queue of frames with one reader. Past `max_bytes` it drops everything and ends.
 
-    def __init__(self, max_bytes: int = limits.MAX_OUTBOUND_BYTES) -> None:
+    Args:
+        max_bytes: what may wait.
+        write_now: how a frame may be written past the queue, where nothing waits and the reader has nothing to do. One
+            frame may be, each time that the client was `heard`: an answer that is alone then costs no task switch, and
+            what comes in a crowd is gathered for one write.
+    """
+
+    def __init__(
+        self, max_bytes: int = limits.MAX_OUTBOUND_BYTES, *, write_now: WriteNow | None = None
+    ) -> None:
         self.overflowed = False
         """Whether frames were lost: then the connection must not look as if it ended well."""
         self._max_bytes = max_bytes
         self._frames: deque[bytes] = deque()
         self._bytes = 0
         self._closed = False
-        self._changed = trio.Event()
+        self._write_now = write_now
+        self._gathering = True
+        # Where the reader waits for frames.
+        self._idle_reader = trio.lowlevel.ParkingLot()
 
     def __repr__(self) -> str:
         """Its state and what it holds."""
@@ -44,14 +60,23 @@ class Backlog:
             self.overflowed = True
             self.drop()
             return
+        if not self._gathering and self._idle_reader:
+            self._gathering = True
+            frame = self._written(frame)
+            if not frame:
+                return
         self._frames.append(frame)
         self._bytes += len(frame)
-        self._changed.set()
+        self._idle_reader.unpark_all()
+
+    def heard(self) -> None:
+        """The client said something: the next frame may be its only answer."""
+        self._gathering = self._write_now is None
 
     def close(self) -> None:
         """Ends the queue after what it holds. Idempotent."""
         self._closed = True
-        self._changed.set()
+        self._idle_reader.unpark_all()
 
     def drop(self) -> None:
         """Ends the queue at once; what it holds is nobody's any more. Idempotent."""
@@ -62,8 +87,7 @@ class Backlog:
     async def wait(self) -> None:
         """Until there is something to pull, or the queue is closed."""
         while not self._frames and not self._closed:
-            self._changed = trio.Event()
-            await self._changed.wait()
+            await self._idle_reader.park()
 
     async def pull(self) -> bytes:
         """The next frames as one piece, b"" at the end.
@@ -91,3 +115,13 @@ class Backlog:
         first = self._frames.popleft()
         self._bytes -= len(first)
         return first
+
+    def _written(self, frame: bytes) -> bytes:
+        """What is left of a frame after as much of it was written as goes without waiting."""
+        if self._write_now is None:
+            return frame
+        try:
+            return frame[self._write_now(frame) :]
+        except trio.BrokenResourceError:
+            # The reader meets the same, and sees to the end.
+            return frame

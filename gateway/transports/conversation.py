@@ -11,15 +11,23 @@ from gateway.errors import Malformed
 from gateway.jsonrpc.codec import encode, failure
 from gateway.ports import ClientSession
 from gateway.transports import incoming
-from gateway.transports.backlog import Backlog
+from gateway.transports.backlog import Backlog, WriteNow
 from gateway.transports.outlets import Framing, Standing
 
 
 class Conversation:
-    """A session and what waits for its client. What comes in goes to the session at once."""
+    """A session and what waits for its client. What comes in goes to the session at once.
 
-    def __init__(self, session: ClientSession, framing: Framing) -> None:
-        self.backlog = Backlog()
+    Args:
+        session: whose client this is.
+        framing: how a frame is written.
+        write_now: see `Backlog`.
+    """
+
+    def __init__(
+        self, session: ClientSession, framing: Framing, *, write_now: WriteNow | None = None
+    ) -> None:
+        self.backlog = Backlog(write_now=write_now)
         """What is to be written; closed when the session ends."""
         self._session = session
         self._framing = framing
@@ -29,6 +37,7 @@ class Conversation:
 
     def take(self, frame: bytes | Malformed) -> None:
         """Hands a frame to the session. What is no message is answered and passed over."""
+        self.backlog.heard()
         try:
             if isinstance(frame, Malformed):
                 raise frame

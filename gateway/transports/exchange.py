@@ -8,51 +8,54 @@ HTTP".
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Final, Literal
 
 import trio
 
 from gateway.ports import Outlet
 from gateway.transports.backlog import Backlog
+from gateway.transports.http import JSON, Accepted, Headers, Reply
+
+ACCEPTED: Final = Reply(202)
+_OK: Final = 200
 
 
-class Exchange:
+class Exchange(ABC):
     """The outlet of one POSTed request.
 
     It stays "open" until its first frame: an answer makes it "plain" (one JSON body), anything before the answer makes
     it a "stream". A client that accepts no event stream only ever gets the answer.
 
+    Whoever carries it watches it; has it become a stream once `patience_s` are over, for proxies cut what is silent;
+    sends what it became; and says when its client has left.
+
     Args:
-        open_stream: makes the stream's outlet, and what its writer reads, once there has to be a stream.
-        accepts_json: whether the client takes a JSON answer.
-        accepts_events: whether it takes a stream.
+        accepted: the forms of an answer that the client takes.
+        patience_s: how long it may stay open.
     """
 
-    def __init__(
-        self,
-        open_stream: Callable[[], tuple[Outlet, Backlog]],
-        *,
-        accepts_json: bool,
-        accepts_events: bool,
-    ) -> None:
+    def __init__(self, accepted: Accepted, *, patience_s: float) -> None:
         self.mode: Literal["open", "plain", "stream"] = "open"
         self.answer: bytes | None = None
         """The plain answer; None where there will be none."""
         self.events: Backlog | None = None
         """What the stream's writer reads; None while this is no stream."""
-        self._open_stream = open_stream
+        self.patience_s = patience_s
         self._stream: Outlet | None = None
         """Where frames go once this is a stream."""
-        self._accepts_events = accepts_events
-        self._waiting: trio.CancelScope | None = None
-        """Where its writer waits for the first frame."""
-        if not accepts_json:
+        self._accepts_events = accepted.events
+        self._decided: Callable[[], object] | None = None
+        """Told once what this becomes."""
+        if not accepted.json:
             self.stream()
 
     def __repr__(self) -> str:
         """Its mode."""
         return f"<Exchange {self.mode}>"
+
+    # --- the session's side ------------------------------------------------------------------------------------
 
     def send(self, frame: bytes, *, skippable: bool = False) -> None:
         """Takes a message that comes before the answer."""
@@ -66,27 +69,64 @@ class Exchange:
         elif self.mode == "open":
             self.mode = "plain"
             self.answer = frame
-            self._wake()
+            self._tell()
+
+    # --- the carrier's side ------------------------------------------------------------------------------------
 
     def stream(self) -> bool:
         """Makes it a stream, unless the client accepts none or the plain answer is there; says whether it is one."""
         if self.mode == "open" and self._accepts_events:
             self.mode = "stream"
             self._stream, self.events = self._open_stream()
-            self._wake()
+            self._tell()
         return self.mode == "stream"
 
-    async def first_frame_or(self, elsewhere: Callable[[], Awaitable[None]]) -> bool:
+    def watch(self, decided: Callable[[], object]) -> None:
+        """Has `decided` called once, from within `send` or `finish`, when this is no longer open; now if it is not."""
+        if self.mode == "open":
+            self._decided = decided
+        else:
+            decided()
+
+    async def decided_or(self, elsewhere: Callable[[], Awaitable[None]]) -> bool:
         """Waits in `elsewhere` until it is decided what this becomes; says whether that is so.
 
-        What else its writer has to wait for needs no task of its own that way: a nursery costs more than the call.
+        What else its carrier has to wait for needs no task of its own that way: a nursery costs more than the call.
         """
         if self.mode == "open":
-            with trio.CancelScope() as self._waiting:
+            with trio.CancelScope() as waiting:
+                self._decided = waiting.cancel
                 await elsewhere()
-            self._waiting = None
+            self._decided = None
         return self.mode != "open"
 
-    def _wake(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
+    def reply(self) -> Reply:
+        """The plain answer as HTTP; a request without an answer has to end somehow."""
+        if self.answer is None:
+            return ACCEPTED
+        return Reply(self._status(self.answer), self.answer, JSON, self.headers())
+
+    def headers(self) -> Headers:
+        """Headers of the answer, whatever it is."""
+        return ()
+
+    def left(self) -> None:
+        """The client is gone, or has its answer. Idempotent."""
+        self._decided = None
+        if self.events is not None:
+            self.events.drop()
+
+    # --- what its revision says --------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _open_stream(self) -> tuple[Outlet, Backlog]:
+        """The outlet of the stream, and what its writer reads."""
+
+    def _status(self, answer: bytes) -> int:  # noqa: ARG002 -- revisions differ
+        """The HTTP status of an answer."""
+        return _OK
+
+    def _tell(self) -> None:
+        decided, self._decided = self._decided, None
+        if decided is not None:
+            decided()

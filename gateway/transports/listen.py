@@ -18,9 +18,9 @@ import trio
 from gateway import limits
 from gateway.errors import OptionError
 from gateway.telemetry.log import get_logger
+from gateway.transports.asgi_call import App
 from gateway.transports.bind import open_sockets
 from gateway.transports.connections import BoundedListener, ClientStream, ConnectionPool
-from gateway.transports.http import App
 
 if TYPE_CHECKING:
     from hypercorn.config import Config

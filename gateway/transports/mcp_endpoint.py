@@ -15,9 +15,15 @@ from gateway.jsonrpc.messages import Message, Notification, Request
 from gateway.mcp import meta, params
 from gateway.mcp.versions import MODERN
 from gateway.ports import Health, Principal, Sessions
-from gateway.transports.http import HttpCall, Refused
+from gateway.transports.exchange import Exchange
+from gateway.transports.http import HttpCall, Refused, Reply
+from gateway.transports.request_head import RequestHead
 from gateway.transports.stateless_http import StatelessHttp
-from gateway.transports.streamable_http import VERSION_HEADER, StreamableHttp, read_body
+from gateway.transports.streamable_http import (
+    VERSION_HEADER,
+    StreamableHttp,
+    check_content_type,
+)
 
 _MARK: Final = b"io.modelcontextprotocol"
 """In every request that says its revision itself: others need not be looked into twice."""
@@ -30,21 +36,27 @@ class McpEndpoint:
         self._legacy = StreamableHttp(sessions, health)
         self._modern = StatelessHttp(sessions, health)
 
-    async def post(self, call: HttpCall, principal: Principal) -> None:
-        """Takes what a client sends.
+    def check(self, head: RequestHead) -> None:
+        """Looks at the head of a POST before its body comes.
+
+        Raises:
+            Refused: the body will not be JSON.
+        """
+        check_content_type(head)
+
+    def take(self, head: RequestHead, principal: Principal, body: bytes) -> Reply | Exchange:
+        """Takes what a client posts.
 
         Raises:
             Refused: the request is wrong as HTTP, or names no session.
             Malformed: its body is no JSON-RPC message.
             Overloaded: nothing new is accepted at the moment.
         """
-        body = await read_body(call)
-        if call.text(VERSION_HEADER) in MODERN:
-            await self._modern.post(call, principal, decode(body))
-        elif (message := _modern_message(body)) is not None:
-            await self._modern.post(call, principal, message)
-        else:
-            await self._legacy.post(call, principal, body)
+        if head.text(VERSION_HEADER) in MODERN:
+            return self._modern.take(head, principal, decode(body))
+        if (message := _modern_message(body)) is not None:
+            return self._modern.take(head, principal, message)
+        return self._legacy.take(head, principal, body)
 
     async def get(self, call: HttpCall, principal: Principal) -> None:
         """Opens an event stream of a session.
@@ -53,7 +65,7 @@ class McpEndpoint:
             Refused: the request is wrong as HTTP, names no session, or is of a revision without sessions.
             ClientFault: the stream that it names is kept no more.
         """
-        _refuse_modern(call)
+        _refuse_modern(call.head)
         await self._legacy.get(call, principal)
 
     async def delete(self, call: HttpCall, principal: Principal) -> None:
@@ -62,7 +74,7 @@ class McpEndpoint:
         Raises:
             Refused: the request names no session, or is of a revision without sessions.
         """
-        _refuse_modern(call)
+        _refuse_modern(call.head)
         await self._legacy.delete(call, principal)
 
 
@@ -82,8 +94,8 @@ def _modern_message(body: bytes) -> Message | None:
         return None
 
 
-def _refuse_modern(call: HttpCall) -> None:
-    version = call.text(VERSION_HEADER)
+def _refuse_modern(head: RequestHead) -> None:
+    version = head.text(VERSION_HEADER)
     if version in MODERN:
         raise Refused(
             f"{version} has no sessions and no streams of their own: it takes POST",

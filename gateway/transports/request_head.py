@@ -1,23 +1,55 @@
-"""The head of one HTTP request: path, query, headers. Must not know ASGI beyond its scope, nor MCP.
+"""The head of one HTTP request: method, path, query, headers. Must not know who read it, nor MCP.
 
-Source: ASGI 3.0, HTTP and WebSocket connection scopes; RFC 9110 §5.3 (repeated headers).
+Source: RFC 9110 §5.3 (repeated headers), §12.5.1 (Accept).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Any
+from functools import cached_property
+from typing import Any, Self
 from urllib.parse import parse_qsl
+
+from gateway.transports.http import Accepted, Headers, parse_accept
 
 
 class RequestHead:
-    """What stands before the body."""
+    """What stands before the body.
 
-    def __init__(self, scope: MutableMapping[str, Any]) -> None:
-        self.path: str = scope["path"]
-        self.scheme: str = scope["scheme"]
-        self._query: bytes = scope["query_string"]
-        self._headers = _joined(scope["headers"])
+    Args:
+        method: as it was sent.
+        path: without the query, decoded.
+        query: what follows the question mark, as it was sent.
+        headers: in the order of the request.
+        scheme: "http" or "https".
+    """
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        query: bytes,
+        headers: Iterable[tuple[bytes, bytes]],
+        scheme: str,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.scheme = scheme
+        self.extra_headers: Headers = ()
+        """Headers of whatever answer there will be (CORS)."""
+        self._query = query
+        self._headers = _joined(headers)
+
+    @classmethod
+    def of_scope(cls, scope: MutableMapping[str, Any]) -> Self:
+        """That of an ASGI scope."""
+        return cls(
+            scope.get("method", "GET"),
+            scope["path"],
+            scope["query_string"],
+            scope["headers"],
+            scope["scheme"],
+        )
 
     def header(self, name: bytes) -> bytes | None:
         """The value of a header by its lower-case name, None where it is absent."""
@@ -37,6 +69,16 @@ class RequestHead:
     def query(self) -> dict[str, str]:
         """The query's parameters; of repeated ones the last."""
         return dict(parse_qsl(self._query.decode("latin-1")))
+
+    @cached_property
+    def accepted(self) -> Accepted:
+        """What the client wants to read; everything where it does not say."""
+        return parse_accept(self.text(b"accept"))
+
+    @cached_property
+    def content_type(self) -> str:
+        """The media type of the body, without parameters, in lower case."""
+        return (self.text(b"content-type") or "").partition(";")[0].strip().lower()
 
 
 def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

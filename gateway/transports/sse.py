@@ -14,9 +14,11 @@ from gateway.ports import Health, Principal, Sessions
 from gateway.transports import incoming
 from gateway.transports.backlog import Backlog
 from gateway.transports.event_stream import stream_events
+from gateway.transports.exchange import Exchange
 from gateway.transports.http import EVENTS, HttpCall, Refused, Reply
 from gateway.transports.outlets import Answers, Standing
-from gateway.transports.streamable_http import read_body
+from gateway.transports.request_head import RequestHead
+from gateway.transports.streamable_http import check_content_type
 
 SESSION_PARAMETER: Final = "sessionId"
 
@@ -41,7 +43,7 @@ class Sse:
             Refused: the client accepts no events.
             Overloaded: nothing new is accepted at the moment.
         """
-        if not call.accepted().events:
+        if not call.head.accepted.events:
             raise Refused(f"this is an event stream: accept {EVENTS}", status=406)
         if not self._health.ready():
             raise Overloaded("the gateway is starting or stopping: try again in a moment")
@@ -56,22 +58,28 @@ class Sse:
             del self._answers[session.id]
             session.close()
 
-    async def post(self, call: HttpCall, principal: Principal) -> None:
-        """Takes one message; what it leads to arrives on the stream.
+    def check(self, head: RequestHead) -> None:
+        """Looks at the head of a POST before its body comes.
 
         Raises:
-            Refused: the request is wrong as HTTP, or names no session.
-            Malformed: its body is no JSON-RPC message.
+            Refused: it names no session, or the body will not be JSON.
         """
-        session_id = session_parameter(call)
-        if session_id is None:
+        if session_parameter(head) is None:
             raise Refused(
                 f"the {SESSION_PARAMETER} parameter is missing: open the stream with GET, then post to "
                 "the address in its endpoint event",
                 status=400,
             )
-        # First the body, which may take its time: nothing may come between finding the session and using it.
-        body = await read_body(call)
+        check_content_type(head)
+
+    def take(self, head: RequestHead, principal: Principal, body: bytes) -> Reply | Exchange:
+        """Takes one message; what it leads to arrives on the stream.
+
+        Raises:
+            Refused: it names no session.
+            Malformed: its body is no JSON-RPC message.
+        """
+        session_id = session_parameter(head) or ""
         session = self._sessions.find(session_id, principal)
         answers = self._answers.get(session_id)
         if session is None or answers is None:
@@ -80,12 +88,12 @@ class Sse:
                 status=404,
             )
         incoming.hand_over(incoming.read(body, session), session, answers)
-        await call.respond(_ACCEPTED)
+        return _ACCEPTED
 
 
-def session_parameter(call: HttpCall) -> str | None:
+def session_parameter(head: RequestHead) -> str | None:
     """The session that a POST's address names."""
-    query = call.query()
+    query = head.query()
     return next((query[name] for name in _SPELLINGS if name in query), None)
 
 

@@ -16,7 +16,7 @@ from gateway.ports import LOCAL, Sessions
 from gateway.telemetry.log import get_logger
 from gateway.transports.backlog import Backlog
 from gateway.transports.conversation import Conversation
-from gateway.transports.stdio_streams import open_input, open_output, reserved_output
+from gateway.transports.stdio_streams import Output, open_input, open_output, reserved_output
 
 _log = get_logger("stdio")
 
@@ -42,14 +42,14 @@ async def serve_stdio(sessions: Sessions, *, stdin_fd: int = 0, stdout_fd: int =
                 aclosing(open_input(stdin_fd)) as source,
                 aclosing(open_output(private)) as sink,
             ):
-                conversation = Conversation(session, _line)
+                conversation = Conversation(session, _line, write_now=sink.send_nowait)
                 return await _converse(conversation, source, sink)
     finally:
         session.close()
 
 
 async def _converse(
-    conversation: Conversation, source: trio.abc.ReceiveStream, sink: trio.abc.SendStream
+    conversation: Conversation, source: trio.abc.ReceiveStream, sink: Output
 ) -> bool:
     """Reads until the end of input, writes until the session ends; either ends the other.
 
@@ -73,7 +73,7 @@ async def _converse(
     return begun
 
 
-async def _write(backlog: Backlog, sink: trio.abc.SendStream, scope: trio.CancelScope) -> None:
+async def _write(backlog: Backlog, sink: Output, scope: trio.CancelScope) -> None:
     """Writes what is queued until the queue ends or nobody reads; then there is nothing left to serve."""
     while chunk := await backlog.pull():
         try:

@@ -13,14 +13,35 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
-from gateway import limits
+from gateway import limits, nonblocking
 
 _STDERR: Final = 2
 _DONTWAIT: Final = socket.MSG_DONTWAIT
+
+
+class Output(Protocol):
+    """Where answers are written."""
+
+    async def send_all(self, data: bytes) -> None:
+        """Writes all of `data`.
+
+        Raises:
+            trio.BrokenResourceError: nobody reads any more.
+        """
+
+    def send_nowait(self, data: bytes) -> int:
+        """Writes as much as goes without waiting, and gives the number of bytes: 0 where this file must be waited for.
+
+        Raises:
+            trio.BrokenResourceError: nobody reads any more.
+        """
+
+    async def aclose(self) -> None:
+        """Closes the stream, not the file of whoever started us."""
 
 
 def open_input(descriptor: int) -> trio.abc.ReceiveStream:
@@ -29,19 +50,19 @@ def open_input(descriptor: int) -> trio.abc.ReceiveStream:
     if stat.S_ISFIFO(mode):
         own = _reopened(descriptor, os.O_RDONLY)
         if own is not None:
-            return trio.lowlevel.FdStream(own)
+            return _PipeEnd(own)
     if stat.S_ISSOCK(mode):
         return _SocketEnd(descriptor)
     return _ThreadEnd(descriptor)
 
 
-def open_output(descriptor: int) -> trio.abc.SendStream:
+def open_output(descriptor: int) -> Output:
     """A stream that writes `descriptor`, which stays open and as it is. The caller closes the stream."""
     mode = _mode(descriptor)
     if stat.S_ISFIFO(mode):
         own = _reopened(descriptor, os.O_WRONLY)
         if own is not None:
-            return trio.lowlevel.FdStream(own)
+            return _PipeEnd(own)
     if stat.S_ISSOCK(mode):
         return _SocketEnd(descriptor)
     return _ThreadEnd(descriptor)
@@ -80,7 +101,38 @@ def _reopened(descriptor: int, flags: int) -> int | None:
         return None
 
 
-class _SocketEnd(trio.abc.SendStream, trio.abc.ReceiveStream):
+class _PipeEnd(trio.abc.ReceiveStream):
+    """One end of a pipe that we have opened for ourselves, without blocking."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """The next bytes, b"" at the end.
+
+        Raises:
+            trio.BrokenResourceError: the pipe is broken.
+        """
+        return await nonblocking.read(self._descriptor, max_bytes or limits.READ_CHUNK_BYTES)
+
+    async def send_all(self, data: bytes) -> None:
+        """See `Output`."""
+        await nonblocking.write_all(self._descriptor, data)
+
+    def send_nowait(self, data: bytes) -> int:
+        """See `Output`."""
+        return nonblocking.write_nowait(self._descriptor, data)
+
+    async def aclose(self) -> None:
+        """Closes our end."""
+        trio.lowlevel.notify_closing(self._descriptor)
+        os.close(self._descriptor)
+        # No descriptor, so that closing twice does not close somebody else's.
+        self._descriptor = -1
+        await trio.lowlevel.checkpoint()
+
+
+class _SocketEnd(trio.abc.ReceiveStream):
     """A socket that stays blocking for everybody else."""
 
     def __init__(self, descriptor: int) -> None:
@@ -101,26 +153,20 @@ class _SocketEnd(trio.abc.SendStream, trio.abc.ReceiveStream):
             except OSError as error:
                 raise trio.BrokenResourceError(str(error)) from error
 
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Writes all of `data`.
+    async def send_all(self, data: bytes) -> None:
+        """See `Output`."""
+        view = memoryview(data)
+        while view := view[self.send_nowait(view) :]:
+            await trio.lowlevel.wait_writable(self._socket)
 
-        Raises:
-            trio.BrokenResourceError: the reader is gone.
-        """
-        with memoryview(data) as view:
-            sent = 0
-            while sent < len(view):
-                await trio.lowlevel.wait_writable(self._socket)
-                try:
-                    sent += self._socket.send(view[sent:], _DONTWAIT)
-                except BlockingIOError:
-                    continue
-                except OSError as error:
-                    raise trio.BrokenResourceError(str(error)) from error
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Until there is room."""
-        await trio.lowlevel.wait_writable(self._socket)
+    def send_nowait(self, data: bytes | memoryview) -> int:
+        """See `Output`."""
+        try:
+            return self._socket.send(data, _DONTWAIT)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise trio.BrokenResourceError(str(error)) from error
 
     async def aclose(self) -> None:
         """Closes our copy."""
@@ -129,7 +175,7 @@ class _SocketEnd(trio.abc.SendStream, trio.abc.ReceiveStream):
         await trio.lowlevel.checkpoint()
 
 
-class _ThreadEnd(trio.abc.SendStream, trio.abc.ReceiveStream):
+class _ThreadEnd(trio.abc.ReceiveStream):
     """A file that cannot be polled. A read that is cancelled goes on in its thread; what it gets is lost."""
 
     def __init__(self, descriptor: int) -> None:
@@ -154,12 +200,8 @@ class _ThreadEnd(trio.abc.SendStream, trio.abc.ReceiveStream):
         except OSError as error:
             raise trio.BrokenResourceError(str(error)) from error
 
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Writes all of `data`.
-
-        Raises:
-            trio.BrokenResourceError: nobody reads any more, or the disk is full.
-        """
+    async def send_all(self, data: bytes) -> None:
+        """See `Output`; a full disk looks like a reader that is gone."""
         with memoryview(data) as view:
             sent = 0
             while sent < len(view):
@@ -174,9 +216,9 @@ class _ThreadEnd(trio.abc.SendStream, trio.abc.ReceiveStream):
                 except OSError as error:
                     raise trio.BrokenResourceError(str(error)) from error
 
-    async def wait_send_all_might_not_block(self) -> None:
-        """Writing waits by itself."""
-        await trio.lowlevel.checkpoint()
+    def send_nowait(self, data: bytes) -> int:  # noqa: ARG002 -- a write may take any time
+        """See `Output`."""
+        return 0
 
     async def aclose(self) -> None:
         """Leaves the file to who opened it."""

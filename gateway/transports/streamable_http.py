@@ -8,7 +8,6 @@ Source: MCP 2025-11-25, base protocol, transports, "Streamable HTTP".
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final
 
 import trio
@@ -18,21 +17,22 @@ from gateway.errors import Overloaded
 from gateway.jsonrpc import batches
 from gateway.jsonrpc.messages import Request
 from gateway.mcp.versions import LEGACY
-from gateway.ports import ClientSession, Health, Principal, Sessions
+from gateway.ports import ClientSession, Health, Outlet, Principal, Sessions
 from gateway.transports import incoming
+from gateway.transports.backlog import Backlog
 from gateway.transports.event_feed import EventFeed
 from gateway.transports.event_stream import stream_events
-from gateway.transports.exchange import Exchange
+from gateway.transports.exchange import ACCEPTED, Exchange
 from gateway.transports.http import EVENTS, JSON, Accepted, Headers, HttpCall, Refused, Reply
 from gateway.transports.incoming import Incoming
 from gateway.transports.outlets import NOWHERE
+from gateway.transports.request_head import RequestHead
 from gateway.transports.resumption import Resumption, is_primed
 
 SESSION_HEADER: Final = b"mcp-session-id"
 VERSION_HEADER: Final = b"mcp-protocol-version"
 RESUME_HEADER: Final = b"last-event-id"
 
-_ACCEPTED: Final = Reply(202)
 _NO_CONTENT: Final = Reply(204)
 
 
@@ -44,7 +44,7 @@ class StreamableHttp:
         self._health = health
         self._streams = Resumption()
 
-    async def post(self, call: HttpCall, principal: Principal, body: bytes) -> None:
+    def take(self, head: RequestHead, principal: Principal, body: bytes) -> Reply | Exchange:
         """Takes one message or batch. Requests are answered with JSON, or with events where anything precedes the answer.
 
         Raises:
@@ -52,21 +52,25 @@ class StreamableHttp:
             Malformed: its body is no JSON-RPC message.
             Overloaded: nothing new is accepted at the moment.
         """
-        accepted = call.accepted()
+        accepted = head.accepted
         if not (accepted.json or accepted.events):
             raise Refused(f"the answer is {JSON} or {EVENTS}: accept both", status=406)
-        session = self._session(call, principal) if batches.is_batch(body) else None
+        session = self._session(head, principal) if batches.is_batch(body) else None
         came = incoming.read(body, session)
         if not incoming.is_owed(came):
-            incoming.hand_over(came, session or self._session(call, principal), NOWHERE)
-            await call.respond(_ACCEPTED)
-            return
+            incoming.hand_over(came, session or self._session(head, principal), NOWHERE)
+            return ACCEPTED
         if not self._health.ready():
             raise Overloaded("the gateway is starting or stopping: try again in a moment")
-        if _opens_session(came) and call.header(SESSION_HEADER) is None:
-            await self._initialize(call, principal, came, accepted)
+        exchange: _Answer
+        if _opens_session(came) and head.header(SESSION_HEADER) is None:
+            session = self._sessions.open(principal, transport="streamable-http")
+            exchange = _Opening(session, self._streams, accepted)
         else:
-            await self._answer(call, session or self._session(call, principal), came, accepted)
+            session = session or self._session(head, principal)
+            exchange = _Answer(session, self._streams, accepted)
+        incoming.hand_over(came, session, exchange, singly=exchange.is_stream)
+        return exchange
 
     async def get(self, call: HttpCall, principal: Principal) -> None:
         """Opens the stream of messages that belong to no request, or goes on with a stream that broke off.
@@ -77,10 +81,10 @@ class StreamableHttp:
             Refused: the client accepts no events, or names no session.
             ClientFault: the stream that it names is kept no more.
         """
-        if not call.accepted().events:
+        if not call.head.accepted.events:
             raise Refused(f"this is an event stream: accept {EVENTS}", status=406)
-        session = self._session(call, principal)
-        feed, after = self._feed(call, session)
+        session = self._session(call.head, principal)
+        feed, after = self._feed(call.head, session)
         events = feed.read_on(after)
         try:
             await stream_events(call, events)
@@ -100,57 +104,19 @@ class StreamableHttp:
         Raises:
             Refused: it names no session of this principal.
         """
-        session = self._session(call, principal)
+        session = self._session(call.head, principal)
         session.close()
         self._streams.forget_session(session)
         await call.respond(_NO_CONTENT)
 
-    async def _initialize(
-        self, call: HttpCall, principal: Principal, came: Incoming, accepted: Accepted
-    ) -> None:
-        """Opens a session and answers with its id, unless it refused the handshake: then it is not kept."""
-        session = self._sessions.open(principal, transport="streamable-http")
-        exchange = self._open_exchange(session, accepted)
-        incoming.hand_over(came, session, exchange)
-        await exchange.first_frame_or(trio.sleep_forever)
-        headers: Headers = ()
-        if exchange.mode == "plain" and session.protocol_version is None:
-            session.close()
-        else:
-            headers = ((SESSION_HEADER, session.id.encode("ascii")),)
-        await write_answer(call, exchange, headers)
-
-    async def _answer(
-        self, call: HttpCall, session: ClientSession, came: Incoming, accepted: Accepted
-    ) -> None:
-        """Has the session answer. Whoever waits for long gets a stream: it is kept open, or can be resumed.
-
-        Cancellation: the call goes on; its answer can be fetched where it had become a stream.
-        """
-        exchange = self._open_exchange(session, accepted)
-        incoming.hand_over(came, session, exchange, singly=lambda: exchange.mode == "stream")
-        resumable = is_primed(session)
-        with trio.move_on_after(limits.STREAM_AFTER_S if resumable else limits.SSE_KEEPALIVE_S):
-            await exchange.first_frame_or(trio.sleep_forever)
-        if not exchange.stream():
-            await exchange.first_frame_or(trio.sleep_forever)
-        await write_answer(call, exchange)
-
-    def _open_exchange(self, session: ClientSession, accepted: Accepted) -> Exchange:
-        return Exchange(
-            partial(self._streams.open_call, session),
-            accepts_json=accepted.json,
-            accepts_events=accepted.events,
-        )
-
-    def _feed(self, call: HttpCall, session: ClientSession) -> tuple[EventFeed, int | None]:
+    def _feed(self, head: RequestHead, session: ClientSession) -> tuple[EventFeed, int | None]:
         """The stream that a GET reads, and the last event that its client has seen there, if it names one.
 
         Raises:
             ClientFault: a stream that is kept no more.
         """
         feed, after = None, None
-        event_id = call.text(RESUME_HEADER)
+        event_id = head.text(RESUME_HEADER)
         if event_id:
             feed, after = self._streams.find(session, event_id)
         if feed is not None:
@@ -161,19 +127,19 @@ class StreamableHttp:
             session.attach(feed)
         return feed, None
 
-    def _session(self, call: HttpCall, principal: Principal) -> ClientSession:
+    def _session(self, head: RequestHead, principal: Principal) -> ClientSession:
         """The session that the request names.
 
         Raises:
             Refused: a revision that is not spoken here, no session named (400), none of that name for it (404).
         """
-        version = call.text(VERSION_HEADER)
+        version = head.text(VERSION_HEADER)
         if version is not None and version not in LEGACY:
             raise Refused(
                 f"MCP-Protocol-Version is not one of {', '.join(LEGACY)}: send the negotiated one",
                 status=400,
             )
-        session_id = call.text(SESSION_HEADER)
+        session_id = head.text(SESSION_HEADER)
         if session_id is None:
             raise Refused("the Mcp-Session-Id header is missing: send initialize first", status=400)
         session = self._sessions.find(session_id, principal)
@@ -185,29 +151,42 @@ class StreamableHttp:
         return session
 
 
-async def read_body(call: HttpCall) -> bytes:
-    """The body of a POST.
+class _Answer(Exchange):
+    """The answer of a request. Whoever waits for long gets a stream: it is kept open, or can be resumed."""
+
+    def __init__(self, session: ClientSession, streams: Resumption, accepted: Accepted) -> None:
+        self._session = session
+        self._streams = streams
+        patience_s = limits.STREAM_AFTER_S if is_primed(session) else limits.SSE_KEEPALIVE_S
+        super().__init__(accepted, patience_s=patience_s)
+
+    def is_stream(self) -> bool:
+        """Whether it has become one."""
+        return self.mode == "stream"
+
+    def _open_stream(self) -> tuple[Outlet, Backlog]:
+        return self._streams.open_call(self._session)
+
+
+class _Opening(_Answer):
+    """The answer of `initialize`: tells the id of its session, unless that refused the handshake. Then it is not kept."""
+
+    def headers(self) -> Headers:
+        """The session's id."""
+        if self.mode == "plain" and self._session.protocol_version is None:
+            self._session.close()
+            return ()
+        return ((SESSION_HEADER, self._session.id.encode("ascii")),)
+
+
+def check_content_type(head: RequestHead) -> None:
+    """Sees to it that a body is declared as JSON.
 
     Raises:
-        Refused: it is not declared as JSON, or too long.
-        ClientLeft: the client disconnected in the middle of it.
+        Refused: it is not.
     """
-    if call.content_type() != JSON:
+    if head.content_type != JSON:
         raise Refused(f"the body must be sent as Content-Type: {JSON}", status=415)
-    return await call.body(limits.MAX_FRAME_BYTES)
-
-
-async def write_answer(call: HttpCall, exchange: Exchange, headers: Headers = ()) -> None:
-    """Sends what the exchange has become."""
-    if exchange.events is not None:
-        try:
-            await stream_events(call, exchange.events, headers)
-        finally:
-            exchange.events.drop()
-    elif exchange.answer is None:
-        await call.respond(_ACCEPTED)
-    else:
-        await call.respond(Reply(200, exchange.answer, JSON, headers))
 
 
 def _opens_session(came: Incoming) -> bool:

@@ -12,7 +12,8 @@ import msgspec
 import trio
 
 from gateway import limits
-from gateway.transports.http import ClientLeft, Headers, Receive, Reply, Send
+from gateway.transports.asgi_call import Receive, Send
+from gateway.transports.http import ClientLeft, Reply
 from gateway.transports.request_head import RequestHead
 
 TOO_BIG: Final = 1009
@@ -25,17 +26,13 @@ class Close(msgspec.Struct, frozen=True):
     reason: str
 
 
-class WebSocketCall(RequestHead):
+class WebSocketCall:
     """One handshake, and the connection that it becomes. Either `respond` or `accept` is called, once."""
 
-    method: Final = "GET"
-
     def __init__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        super().__init__(scope)
+        self.head = RequestHead.of_scope(scope)
         self.offered: tuple[str, ...] = tuple(scope["subprotocols"])
         """The subprotocols that the client speaks."""
-        self.extra_headers: Headers = ()
-        """Headers of a refusal (CORS)."""
         self.started = False
         """Whether it was accepted or refused."""
         self.end_code: int | None = None
@@ -57,15 +54,11 @@ class WebSocketCall(RequestHead):
     async def respond(self, reply: Reply) -> None:
         """Refuses the handshake with an HTTP answer."""
         self.started = True
-        headers = [*reply.headers, *self.extra_headers]
-        if reply.content_type:
-            headers.append((b"content-type", reply.content_type.encode("latin-1")))
-        headers.append((b"content-length", b"%d" % len(reply.body)))
         await self._send(
             {
                 "type": "websocket.http.response.start",
                 "status": reply.status,
-                "headers": headers,
+                "headers": reply.fields(self.head.extra_headers),
             }
         )
         await self._send({"type": "websocket.http.response.body", "body": reply.body})

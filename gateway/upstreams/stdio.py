@@ -1,6 +1,8 @@
 """A message pipe over a runtime's link: one JSON-RPC message a line. Must not know what runs at the other end, or how.
 
-A call costs one task switch each way: `send` queues and wakes the writer, `receive` reads the link in its caller's task.
+A call that is alone costs no task switch on its way out: `send` writes it. What comes after it, before the server has said
+anything, queues for the writer, which takes all that one turn of the loop brought in one write. `receive` reads the link
+in its caller's task.
 
 Source: MCP 2025-11-25, base protocol, transports, "stdio".
 """
@@ -34,10 +36,12 @@ class StdioPipe:
         # Decoded but not yet taken: what one read brought.
         self._arrived: deque[Message] = deque()
         # Encoded but not yet written, and the bytes of it: bounded by `limits.MAX_OUTBOUND_BYTES`.
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[bytes | memoryview] = deque()
         self._queued_bytes = 0
         # Where the writer waits for frames.
         self._idle_writer = trio.lowlevel.ParkingLot()
+        # Whether `send` has written since the server was last heard: then frames are worth gathering.
+        self._gathering = False
         # Ends a write that the server does not take when the pipe is closed.
         self._running = trio.CancelScope()
         # Why nothing can be sent any more; None while it can.
@@ -68,9 +72,14 @@ class StdioPipe:
             bound = limits.MAX_OUTBOUND_NOTES_BYTES
         if self._queued_bytes + len(frame) > bound:
             raise Overloaded(f"server {self._server!r} does not read its input: try again later")
-        self._queue.append(frame)
-        self._queued_bytes += len(frame)
-        self._idle_writer.unpark()
+        rest: bytes | memoryview = frame
+        if not self._gathering and self._idle_writer:
+            self._gathering = True
+            rest = self._write_now(frame)
+        if rest:
+            self._queue.append(rest)
+            self._queued_bytes += len(rest)
+            self._idle_writer.unpark()
 
     async def run(self) -> None:
         """Writes what is queued until the pipe is closed; see `ports.MessagePipe`.
@@ -82,7 +91,8 @@ class StdioPipe:
                 while True:
                     while not self._queue:
                         await self._idle_writer.park()
-                    await self._link.send_all(self._next_batch())
+                    if rest := self._write_now(self._next_batch()):
+                        await self._link.send_all(rest)
         except Gone:
             self._stop_sending(f"server {self._server!r} ({self.name}) no longer reads its input")
             # A server that cannot be asked is of no use; closing it lets `receive` see the end.
@@ -100,6 +110,7 @@ class StdioPipe:
             if not chunk:
                 self._take(self._lines.rest())
                 break
+            self._gathering = False
             for line in self._lines.feed(chunk):
                 self._take(line)
         if self._arrived:
@@ -118,7 +129,16 @@ class StdioPipe:
         self._running.cancel()
         await self._link.aclose()
 
-    def _next_batch(self) -> bytes:
+    def _write_now(self, frame: bytes | memoryview) -> bytes | memoryview:
+        """What is left of a frame after as much of it was written as goes without waiting."""
+        try:
+            taken = self._link.send_nowait(frame)
+        except Gone:
+            # The writer meets the same, and sees to the end.
+            return frame
+        return memoryview(frame)[taken:] if taken else frame
+
+    def _next_batch(self) -> bytes | memoryview:
         """Takes the frames of one write off the queue: all that wait, up to a size worth copying."""
         batch = [self._queue.popleft()]
         size = len(batch[0])

@@ -157,6 +157,20 @@ async def test_frames_longer_than_any_buffer_pass(kind: Kind) -> None:
     await link.aclose()
 
 
+async def test_without_waiting_goes_what_there_is_room_for(kind: Kind) -> None:
+    """What is taken arrives; a server that does not read takes no more at some point, and nothing breaks."""
+    link = await kind.start()
+    line = call("echo", text="hello")
+    if taken := link.send_nowait(line):
+        assert taken == len(line)
+    else:
+        await link.send_all(line)
+    assert b'"hello"' in await read_line(link)
+    await link.aclose()
+    with pytest.raises(Gone):
+        await link.send_all(line[link.send_nowait(line) :])
+
+
 async def test_says_what_it_is(kind: Kind) -> None:
     """Name and kind are there for people; there is no exit status while the server runs."""
     link = await kind.start()

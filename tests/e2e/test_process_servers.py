@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.e2e.gateways import await_true
 from tests.e2e.places import Place
+from tests.e2e.processes import echo_processes, process_entry
 
 pytestmark = pytest.mark.slow
 
@@ -21,28 +23,7 @@ STUBBORN = ("--ignore-eof", "--ignore-term")
 @pytest.fixture
 def local(echo_binary: Path, place: Place) -> Callable[..., dict[str, Any]]:
     """Makes entries that run a copy of the small C server, which no other test runs."""
-    program = place.folder / "echo-server"
-    program.write_bytes(echo_binary.read_bytes())
-    program.chmod(0o755)
-
-    def entry(*arguments: str) -> dict[str, Any]:
-        return {"process": {"command": [str(program), *arguments]}}
-
-    return entry
-
-
-def running(place: Place) -> list[int]:
-    """The processes that run this home's copy of the server."""
-    program = str(place.folder / "echo-server").encode()
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if words[0] == program:
-            found.append(int(path.parent.name))
-    return found
+    return partial(process_entry, place, echo_binary)
 
 
 @pytest.mark.parametrize("manners", [(), STUBBORN], ids=["polite", "stubborn"])
@@ -54,10 +35,10 @@ def test_they_end_with_their_client(
     with place.stdio() as client:
         client.initialize()
         assert client.call("echo", text="a") == "a"
-        assert len(running(place)) == 1
+        assert len(echo_processes(place)) == 1
         client.hang_up()
         assert client.wait(1.5) == 0
-        assert running(place) == []
+        assert echo_processes(place) == []
 
 
 def test_those_of_a_killed_gateway_end_at_the_next_start(
@@ -70,10 +51,12 @@ def test_those_of_a_killed_gateway_end_at_the_next_start(
         client.call("echo", text="a")
         client.signal(signal.SIGKILL)
         client.wait()
-    assert running(place)
+    assert echo_processes(place)
     with place.stdio() as client:
         client.initialize()
-        await_true(lambda: not running(place), "the killed gateway's process is gone", GONE_S)
+        await_true(
+            lambda: not echo_processes(place), "the killed gateway's process is gone", GONE_S
+        )
 
 
 def test_they_need_no_engine(place: Place, local: Callable[..., dict[str, Any]]) -> None:

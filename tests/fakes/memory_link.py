@@ -32,13 +32,24 @@ class MemoryLink:
         """No real kind."""
         return "memory"
 
-    async def send_all(self, frame: bytes) -> None:
+    async def send_all(self, frame: bytes | memoryview) -> None:
         """Writes to the server's stdin."""
         self.writes += 1
         try:
-            await self._to_server.send(frame)
+            await self._to_server.send(bytes(frame))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise Gone("the server no longer reads") from error
+
+    def send_nowait(self, frame: bytes | memoryview) -> int:
+        """Writes where the server waits for input, and then all of it."""
+        try:
+            self._to_server.send_nowait(bytes(frame))
+        except trio.WouldBlock:
+            return 0
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise Gone("the server no longer reads") from error
+        self.writes += 1
+        return len(frame)
 
     async def receive_some(self) -> bytes:
         """The next bytes of the server's stdout; b"" at its end."""

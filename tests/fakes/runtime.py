@@ -122,12 +122,16 @@ class FakeLink:
         """The exit status, None while it runs."""
         return self._status
 
-    async def send_all(self, frame: bytes) -> None:
+    async def send_all(self, frame: bytes | memoryview) -> None:
         """Writes to the server's stdin."""
         try:
             await self.stdin.send_all(frame)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise Gone(f"{self.name} no longer reads its input") from error
+
+    def send_nowait(self, frame: bytes | memoryview) -> int:  # noqa: ARG002 -- this kind of link must always wait
+        """Writes nothing."""
+        return 0
 
     async def receive_some(self) -> bytes:
         """The next bytes of stdout; b"" once it has ended."""

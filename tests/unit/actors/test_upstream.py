@@ -11,6 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.greeting import greet
 from actors.upstream import Listener, Upstream
+from gateway.errors import TooSlow
 from gateway.jsonrpc.messages import Failure, Id, Notification, Request, Result
 from tests.fakes.house import Answers
 from tests.fakes.server import FakeServer, raw
@@ -114,3 +115,12 @@ async def test_requests_of_the_server_are_answered(
     answers = [one for one in server.seen if isinstance(one, Result | Failure)]
     assert [one.id for one in answers] == [1, "1", 1.5]
     assert answers[0] == Result(1, raw({}))
+
+
+async def test_the_rest_of_a_deadline_is_said_in_round_numbers(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Its long fraction tells nobody anything."""
+    upstream = await connected(nursery, FakeServer(held=frozenset({"tools/call"})))
+    with pytest.raises(TooSlow, match=r"did not answer tools/call within 2 s"):
+        await upstream.ask("tools/call", {}, within_s=1.99999)

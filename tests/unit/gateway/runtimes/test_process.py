@@ -151,6 +151,26 @@ async def test_a_child_that_holds_the_output_is_no_sign_of_life(runtime: Process
         await link.aclose()
 
 
+async def test_the_end_is_seen_though_a_child_holds_the_output(runtime: ProcessRuntime) -> None:
+    """What the leader has written is read to its end; its child goes with the group."""
+    script = "sleep 60 & echo $!; exit 3"
+    link = await runtime.start(request("sh", "-c", script))
+    with trio.fail_after(1.5):
+        child = int(await read_end(link))
+    assert link.exit_status() == 3
+    await link.aclose()
+    await no_longer_runs(child)
+
+
+async def test_all_that_was_written_before_the_end_is_read(runtime: ProcessRuntime) -> None:
+    """As much as a pipe can hold, also where the end comes first."""
+    script = "import sys, os; os.write(1, b'x' * 65536); os._exit(0)"
+    link = await runtime.start(request(sys.executable, "-c", script))
+    await trio.sleep(0.3)
+    assert len(await read_end(link)) == 65536
+    await link.aclose()
+
+
 async def test_talkative_stderr_blocks_nothing(runtime: ProcessRuntime) -> None:
     """A megabyte on stderr before the first word on stdout."""
     script = "import sys; sys.stderr.write('x' * 2**20); sys.stderr.flush(); print('done')"

@@ -7,7 +7,7 @@ from typing import Any
 
 import trio
 
-from gateway.transports.http import HttpCall
+from gateway.transports.asgi_call import AsgiCall
 
 
 class AsgiRequest:
@@ -30,9 +30,9 @@ class AsgiRequest:
         self._feed, self._events = trio.open_memory_channel[MutableMapping[str, Any]](10)
 
     @property
-    def call(self) -> HttpCall:
+    def call(self) -> AsgiCall:
         """The request as the transports see it."""
-        return HttpCall(self.scope, self._events.receive, self._send)
+        return AsgiCall(self.scope, self._events.receive, self._send)
 
     def body(self, piece: bytes, *, more: bool = False) -> None:
         """A piece of the body arrives."""

@@ -15,6 +15,7 @@ from gateway.auth.origin import network_rules
 from gateway.errors import Malformed
 from gateway.jsonrpc.sse import EventSplitter, ServerSentEvent
 from gateway.transports.asgi import make_app
+from gateway.transports.front import Front
 from gateway.transports.listen import serve_http
 from tests.fakes.sessions import FakeHealth, FakeSession, FakeSessions
 
@@ -37,13 +38,14 @@ class Site:
         self.sessions = FakeSessions()
         self.health = FakeHealth()
         self.stop = trio.Event()
-        self.app = make_app(
+        self.front = Front(
             self.sessions,
             self.health,
             auth=auth or Bearer(TOKEN, key=b"key"),
             rules=network_rules(hosts=("127.0.0.1",), allow_origins=allow_origins),
             program="/opt/mcpgw.pyz",
         )
+        self.app = make_app(self.front, self.sessions, self.health)
         self.port = 0
 
     @property

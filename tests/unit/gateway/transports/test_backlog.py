@@ -117,3 +117,67 @@ async def test_a_flood_of_notifications_cuts_nobody_off(monkeypatch: pytest.Monk
     assert await backlog.pull() == b"0123456789" * 11 + b"answer"
     backlog.push(b"later", skippable=True)
     assert await backlog.pull() == b"later"
+
+
+class Wire:
+    """Takes at most `room` bytes of a frame past the queue."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.written: list[bytes] = []
+
+    def write_now(self, frame: bytes) -> int:
+        """See `WriteNow`."""
+        if self.room < 0:
+            raise trio.BrokenResourceError
+        self.written.append(frame[: self.room])
+        return min(self.room, len(frame))
+
+
+async def pulled_after(backlog: Backlog, *frames: bytes) -> bytes:
+    """What the reader gets, which waits when the frames come."""
+    pulled: list[bytes] = []
+
+    async def pull() -> None:
+        pulled.append(await backlog.pull())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pull)
+        await trio.testing.wait_all_tasks_blocked()
+        for frame in frames:
+            backlog.push(frame)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    return b"".join(pulled)
+
+
+async def test_one_frame_is_written_at_once_each_time_the_client_was_heard() -> None:
+    """It may be the only one; those behind it are gathered."""
+    wire = Wire(10)
+    backlog = Backlog(write_now=wire.write_now)
+    assert await pulled_after(backlog, b"unasked") == b"unasked"
+    backlog.heard()
+    assert await pulled_after(backlog, b"first", b"second", b"third") == b"secondthird"
+    assert wire.written == [b"first"]
+    assert await pulled_after(backlog, b"later") == b"later"
+
+
+@pytest.mark.parametrize("room", [-1, 0, 3])
+async def test_what_does_not_go_at_once_waits_in_order(room: int) -> None:
+    """Whether the client is slow, or gone."""
+    wire = Wire(room)
+    backlog = Backlog(write_now=wire.write_now)
+    backlog.heard()
+    rest = await pulled_after(backlog, b"frame;", b"next")
+    assert b"".join(wire.written) + rest == b"frame;next"
+
+
+async def test_nothing_is_written_at_once_while_frames_wait() -> None:
+    """They would be overtaken."""
+    wire = Wire(10)
+    backlog = Backlog(write_now=wire.write_now)
+    backlog.push(b"waits")
+    backlog.heard()
+    backlog.push(b"behind")
+    assert wire.written == []
+    assert await backlog.pull() == b"waitsbehind"

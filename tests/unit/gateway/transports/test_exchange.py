@@ -8,19 +8,23 @@ import trio.testing
 from gateway.jsonrpc.sse import encode_event
 from gateway.transports.backlog import Backlog
 from gateway.transports.exchange import Exchange
+from gateway.transports.http import Accepted, Reply
 from gateway.transports.outlets import Standing
 
 EVENT = b'event: message\ndata: {"n":%d}\n\n'
 
 
-def make(*, json: bool = True, events: bool = True) -> Exchange:
+class Made(Exchange):
     """An exchange whose stream dies with its connection."""
 
-    def open_stream() -> tuple[Standing, Backlog]:
+    def _open_stream(self) -> tuple[Standing, Backlog]:
         backlog = Backlog()
         return Standing(backlog, encode_event), backlog
 
-    return Exchange(open_stream, accepts_json=json, accepts_events=events)
+
+def make(*, json: bool = True, events: bool = True) -> Exchange:
+    """One for a client that takes these forms."""
+    return Made(Accepted(json=json, events=events, named=frozenset()), patience_s=1)
 
 
 async def written(exchange: Exchange) -> bytes:
@@ -84,6 +88,7 @@ def test_only_the_first_answer_counts() -> None:
     exchange.send(b"3")
     assert exchange.answer == b"1"
     assert repr(exchange) == "<Exchange plain>"
+    assert exchange.reply() == Reply(200, b"1", "application/json")
 
 
 async def test_its_writer_waits_elsewhere_until_the_first_frame(
@@ -91,7 +96,7 @@ async def test_its_writer_waits_elsewhere_until_the_first_frame(
 ) -> None:
     """Whichever comes first; a frame that is there already is not waited for."""
     exchange = make()
-    assert not await exchange.first_frame_or(trio.lowlevel.checkpoint)
+    assert not await exchange.decided_or(trio.lowlevel.checkpoint)
     async with trio.open_nursery() as nursery:
 
         async def answer() -> None:
@@ -99,16 +104,42 @@ async def test_its_writer_waits_elsewhere_until_the_first_frame(
             exchange.finish(b"1")
 
         nursery.start_soon(answer)
-        assert await exchange.first_frame_or(trio.sleep_forever)
+        assert await exchange.decided_or(trio.sleep_forever)
     assert trio.current_time() == 1
-    assert await exchange.first_frame_or(trio.sleep_forever)
+    assert await exchange.decided_or(trio.sleep_forever)
 
 
 async def test_cancelled_while_waiting(autojump_clock: trio.testing.MockClock) -> None:
     """The exchange goes on."""
     exchange = make()
     with trio.move_on_after(1) as scope:
-        await exchange.first_frame_or(trio.sleep_forever)
+        await exchange.decided_or(trio.sleep_forever)
     assert scope.cancelled_caught
     exchange.finish(b"1")
     assert exchange.answer == b"1"
+
+
+def test_its_carrier_is_told_once_what_it_becomes() -> None:
+    """At once where that is known already; never after the client has left."""
+    told: list[str] = []
+    exchange = make()
+    exchange.watch(lambda: told.append(exchange.mode))
+    exchange.send(b"1")
+    exchange.finish(b"2")
+    exchange.watch(lambda: told.append("at once"))
+    assert told == ["stream", "at once"]
+    late = make()
+    late.watch(lambda: told.append("never"))
+    late.left()
+    late.finish(None)
+    assert told == ["stream", "at once"]
+    assert late.reply() == Reply(202)
+
+
+def test_a_stream_whose_client_has_left_is_dropped() -> None:
+    """Nothing more piles up for it."""
+    exchange = make()
+    exchange.send(b"1")
+    exchange.left()
+    assert exchange.events is not None
+    assert exchange.events.closed

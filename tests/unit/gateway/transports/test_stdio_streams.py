@@ -50,7 +50,6 @@ async def test_much_goes_through_and_ends(kind: str) -> None:
 
             async def write() -> None:
                 async with aclosing(open_output(writing)) as sink:
-                    await sink.wait_send_all_might_not_block()
                     await sink.send_all(MUCH)
                 os.close(writing)
 
@@ -59,6 +58,20 @@ async def test_much_goes_through_and_ends(kind: str) -> None:
             while chunk := await source.receive_some(limits.READ_CHUNK_BYTES):
                 size += len(chunk)
     assert size == len(MUCH)
+
+
+async def test_without_waiting_goes_what_there_is_room_for(kind: str) -> None:
+    """And nothing where there is none, or where the file itself must be waited for."""
+    with ends(kind) as (reading, writing):
+        async with aclosing(open_input(reading)) as source, aclosing(open_output(writing)) as sink:
+            taken = sink.send_nowait(MUCH)
+            assert taken < len(MUCH)
+            while more := sink.send_nowait(MUCH):
+                taken += more
+            received = 0
+            while received < taken:
+                received += len(await source.receive_some(limits.READ_CHUNK_BYTES))
+            assert received == taken
 
 
 async def test_the_shared_description_stays_blocking(kind: str) -> None:

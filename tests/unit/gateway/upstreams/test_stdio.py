@@ -53,6 +53,26 @@ async def test_what_waits_is_written_at_once(pipe: StdioPipe, link: MemoryLink) 
     assert link.writes == 1
 
 
+async def test_a_message_that_is_alone_is_written_at_once(
+    pipe: StdioPipe, link: MemoryLink, nursery: trio.Nursery
+) -> None:
+    """Without the writer's help, once after each thing that the server said; others are gathered."""
+    received: list[bytes] = []
+
+    async def read() -> None:
+        received.append(await link.stdin.receive())
+
+    nursery.start_soon(read)
+    await trio.testing.wait_all_tasks_blocked()
+    pipe.send(PING)
+    assert link.writes == 1
+    pipe.send(PING)
+    pipe.send(PING)
+    assert link.writes == 1
+    assert await link.stdin.receive() == PING_LINE * 2
+    assert received == [PING_LINE]
+
+
 async def test_a_long_frame_is_written_by_itself(pipe: StdioPipe, link: MemoryLink) -> None:
     """Joining would copy it."""
     pipe.send(Notification("n", msgspec.Raw(b'{"x":"%b"}' % (b"x" * limits.WRITE_BATCH_BYTES))))

@@ -1,0 +1,247 @@
+"""Servers that turn on us while they are used: what their client is told, that nobody else waits, that nothing is left.
+
+Each way to misbehave is tried in a container and in a local process. `test_bad_servers.py` has those that never start.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from gateway.limits import MIB, SETTLE_S
+from tests.e2e.conftest import Containers
+from tests.e2e.gateways import Network, Pipe, await_true, call_over
+from tests.e2e.places import Place
+from tests.e2e.processes import echo_processes, process_entry
+
+pytestmark = pytest.mark.slow
+
+Entry = Callable[..., dict[str, Any]]
+
+TIMEOUT_S: Final = 1.5
+"""The deadline of calls in these tests."""
+SETTLED_S: Final = SETTLE_S + 5.0
+"""Until a server that has hung is given up: the deadline, the time to settle, and a new start on busy cores."""
+GONE_S: Final = 8.0
+UNDISTURBED_S: Final = 0.5
+"""What a call to another server may take meanwhile, on two cores of which one is being flooded."""
+
+
+@pytest.fixture(params=["container", "process"])
+def rogue(request: pytest.FixtureRequest, place: Place, echo_binary: Path) -> Entry:
+    """Makes entries of a server that can misbehave, of either kind."""
+
+    def entry(*arguments: str, **fields: object) -> dict[str, Any]:
+        words = ("--rogue", *arguments)
+        fields = {"pool": {"timeout_s": TIMEOUT_S, "idle_s": 60}, **fields}
+        if request.param == "process":
+            return process_entry(place, echo_binary, *words, **fields)
+        made: dict[str, Any] = request.getfixturevalue("echo")(*words, **fields)
+        return made
+
+    return entry
+
+
+@pytest.fixture
+def nothing_left(place: Place, containers: Containers) -> Iterator[Callable[[], bool]]:
+    """Whether nothing of this home runs; it must be so after the test."""
+
+    def nothing() -> bool:
+        return not containers(place) and not echo_processes(place)
+
+    yield nothing
+    await_true(nothing, "nothing of the home runs", GONE_S)
+
+
+@contextmanager
+def started(place: Place, entry: dict[str, Any]) -> Iterator[Pipe]:
+    """A gateway whose server `bad` runs already."""
+    place.write({"bad": entry})
+    with place.stdio() as client:
+        client.initialize()
+        assert client.call("echo", text="a") == "a"
+        yield client
+
+
+def misbehave(client: Pipe, how: str, **arguments: object) -> str:
+    """Has the server misbehave; what its client is told."""
+    return client.call("misbehave", how=how, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("log", "logged"),
+        ("twice", "once"),
+        ("unknown", "an answer to somebody"),
+        ("dribble", "drop by drop"),
+        ("deaf", "deaf from now on"),
+    ],
+)
+def test_the_answer_is_found_in_the_rubbish(
+    place: Place, rogue: Entry, nothing_left: Callable[[], bool], how: str, told: str
+) -> None:
+    """Logs between messages, answers to nobody, a second answer: the call gets its one."""
+    with started(place, rogue()) as client:
+        assert misbehave(client, how) == told
+        if how != "deaf":
+            assert client.call("echo", text="b") == "b"
+        assert client.owes_nothing()
+
+
+def test_a_long_result_arrives_whole(
+    place: Place, rogue: Entry, nothing_left: Callable[[], bool]
+) -> None:
+    """50 MiB in one line."""
+    with started(place, rogue(pool={"timeout_s": 30})) as client:
+        assert len(misbehave(client, "big", bytes=50 * MIB)) == 50 * MIB
+        assert client.call("echo", text="b") == "b"
+
+
+def test_a_result_that_is_too_long_fails_its_call(
+    place: Place, rogue: Entry, nothing_left: Callable[[], bool]
+) -> None:
+    """At the call's deadline at the latest; the server goes on."""
+    with started(place, rogue(pool={"timeout_s": 4})) as client:
+        assert "bad" in misbehave(client, "big", bytes=65 * MIB)
+        assert client.call("echo", text="b") == "b"
+
+
+@pytest.mark.parametrize("how", ["hang", "deaf", "flood", "garbage", "stderr"])
+def test_a_server_that_never_settles_is_replaced(
+    place: Place, rogue: Entry, nothing_left: Callable[[], bool], how: str
+) -> None:
+    """The call ends at its deadline, with the server's name; soon the session has another server."""
+    with started(place, rogue()) as client:
+        began = time.monotonic()
+        if how == "deaf":
+            misbehave(client, how)
+            assert "did not answer" in client.call("echo", text="lost")
+        else:
+            assert "did not answer" in misbehave(client, how)
+        assert TIMEOUT_S - 0.1 < time.monotonic() - began < TIMEOUT_S + 2
+        await_true(lambda: client.call("echo", text="b") == "b", "another server", SETTLED_S)
+
+
+def test_a_slow_tool_costs_its_server_nothing(
+    place: Place, rogue: Entry, nothing_left: Callable[[], bool], containers: Containers
+) -> None:
+    """A server that still answers others is kept, however many of its calls pass their deadline."""
+    with started(place, rogue()) as client:
+        before = containers(place), echo_processes(place)
+        for _ in range(2):
+            assert "did not answer" in client.call("sleep", ms=60_000)
+        time.sleep(SETTLE_S + 1)  # longer than a server that has hung would be left alone
+        assert (containers(place), echo_processes(place)) == before
+        assert client.call("echo", text="b") == "b"
+
+
+def test_a_wrong_version_is_no_answer(
+    place: Place, rogue: Entry, nothing_left: Callable[[], bool]
+) -> None:
+    """JSON-RPC 1.0: the call ends at its deadline, the log says what came, the server is kept."""
+    with started(place, rogue()) as client:
+        assert "did not answer" in misbehave(client, "version")
+        assert "upstream_rubbish" in client.log
+        assert client.call("echo", text="b") == "b"
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [("exit", "status 0"), ("fork", "status 0")],
+)
+def test_an_end_mid_call_is_told_at_once(
+    place: Place, rogue: Entry, nothing_left: Callable[[], bool], how: str, reason: str
+) -> None:
+    """Also where a child of the server keeps its output open; the next call is served by another."""
+    with started(place, rogue(pool={"timeout_s": 20})) as client:
+        began = time.monotonic()
+        assert reason in misbehave(client, how)
+        assert time.monotonic() - began < 3
+        assert client.call("echo", text="b") == "b"
+
+
+def test_an_output_that_is_closed(
+    place: Place, rogue: Entry, nothing_left: Callable[[], bool]
+) -> None:
+    """A pipe shows it at once; an engine's stream does not, so that the call's deadline ends it. The next call works."""
+    with started(place, rogue()) as client:
+        said = misbehave(client, "close")
+        assert "closed its output" in said or "did not answer" in said
+        await_true(lambda: client.call("echo", text="b") == "b", "another server", SETTLED_S)
+
+
+def test_a_death_at_the_third_call(
+    place: Place, rogue: Entry, nothing_left: Callable[[], bool]
+) -> None:
+    """Fails the third call, with status and last words, and no other."""
+    with started(place, rogue("--die-at=3")) as client:
+        assert client.call("echo", text="b") == "b"
+        said = client.call("echo", text="c")
+        assert "status 3" in said
+        assert "dying at this call" in said
+        assert client.call("echo", text="d") == "d"
+
+
+@pytest.mark.parametrize(
+    "manners", [("--ignore-eof",), ("--ignore-term",), ("--ignore-eof", "--ignore-term")]
+)
+def test_a_server_that_will_not_end_is_ended(
+    place: Place, rogue: Entry, nothing_left: Callable[[], bool], manners: tuple[str, ...]
+) -> None:
+    """Idle, it goes with the means that it takes; the gateway goes on."""
+    with started(place, rogue(*manners, pool={"idle_s": 0.2})) as client:
+        await_true(nothing_left, "the idle server is gone", GONE_S)
+        assert client.call("echo", text="b") == "b"
+
+
+def test_one_that_exits_at_once_is_no_server(
+    place: Place, rogue: Entry, nothing_left: Callable[[], bool]
+) -> None:
+    """Status 0 or not."""
+    place.write({"bad": rogue("--exit=0")})
+    failed = place.run("tools", "call", "echo")
+    assert failed.returncode == 1
+    assert "exited with status 0" in failed.stderr
+
+
+@pytest.mark.parametrize("how", ["hang", "flood", "garbage", "stderr", "big", "fork"])
+def test_nobody_else_waits(
+    place: Place, rogue: Entry, echo: Entry, nothing_left: Callable[[], bool], how: str
+) -> None:
+    """While one server misbehaves, the calls of another client to another server take what they always do."""
+    place.write({"good": echo("--tools=good"), "bad": rogue(pool={"timeout_s": 3})})
+    with place.network() as gateway, gateway.session() as one, gateway.session() as two:
+        assert call_over(one, "echo", text="a") == "a"
+        assert call_over(two, "good_echo", text="a") == "a"
+        with meanwhile(gateway, how):
+            waits = sorted(wait(lambda: call_over(two, "good_echo", text="b")) for _ in range(60))
+        assert waits[-1] < UNDISTURBED_S, f"the slowest of {len(waits)} calls: {waits[-5:]}"
+
+
+@contextmanager
+def meanwhile(gateway: Network, how: str) -> Iterator[None]:
+    """A client in the background whose server misbehaves."""
+
+    def spoil() -> None:
+        with gateway.session() as client:
+            call_over(client, "misbehave", how=how, bytes=40 * MIB)
+
+    thread = threading.Thread(target=spoil)
+    thread.start()
+    time.sleep(0.7)  # its container takes that long to start
+    yield
+    thread.join()
+
+
+def wait(act: Callable[[], object]) -> float:
+    """How long it takes, in seconds."""
+    began = time.monotonic()
+    act()
+    return time.monotonic() - began
