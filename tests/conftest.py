@@ -107,7 +107,7 @@ def echo_image(docker_client: docker.APIClient, pytestconfig: pytest.Config) -> 
 def shell_image(docker_client: docker.APIClient, pytestconfig: pytest.Config) -> str:
     """The tag of the same image with a shell in it: its containers are reached over named pipes."""
     with _shown(pytestconfig):
-        return echo.echo_image(docker_client, shell=True)
+        return echo.echo_image(docker_client, "dash")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import subprocess
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import docker
 
@@ -35,14 +35,22 @@ def echo_binary() -> Path:
     return target
 
 
-def echo_image(client: docker.APIClient, *, shell: bool = False) -> str:
+Shell = Literal["none", "dash", "impostor"]
+
+
+def echo_image(client: docker.APIClient, shell: Shell = "none") -> str:
     """The image's tag; built if it is not there. Arguments of the server go into `command`.
 
-    With a `shell`, this machine's dash and its libraries: then the server can be reached over named pipes.
+    Args:
+        client: the engine.
+        shell: what is at /bin/sh. "dash" is this machine's, with its libraries: the server can be reached over named
+            pipes. The "impostor" is the server itself, which runs no script.
     """
     files = {_COMMAND: echo_binary()}
-    if shell:
+    if shell == "dash":
         files |= _shell_files()
+    elif shell == "impostor":
+        files["/bin/sh"] = echo_binary()
     contents = {name: path.read_bytes() for name, path in files.items()}
     recipe = recipe_hash("v1", *(part for item in contents.items() for part in item))
     tag = f"{_REPOSITORY}:{recipe}"
