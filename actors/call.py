@@ -48,7 +48,6 @@ class Call:
     __slots__ = (
         "_relayed",
         "_settled",
-        "cap",
         "deadline",
         "fields",
         "greeting",
@@ -97,10 +96,14 @@ class Call:
         """The id under which the server has it; 0 before it was sent."""
         self.started = trio.current_time()
         self.deadline = self.started + timeout_s
-        self.cap = self.started + max(timeout_s, limits.CALL_TIMEOUT_CAP_S)
         self.is_settled = False
         self._settled = settled
         self._relayed = relayed
+
+    @property
+    def cap(self) -> float:
+        """The latest moment at which it may end, whatever its server shows or asks."""
+        return self.started + max(self.timeout_s, limits.CALL_TIMEOUT_CAP_S)
 
     def settle(self, answer: Answer | None) -> None:
         """Hands the answer over. Later answers are ignored: the first one counts."""

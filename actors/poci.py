@@ -16,8 +16,8 @@ import msgspec
 import trio
 
 from actors.call import Answer, Call
-from actors.container_pool import PoolState, Reports
 from actors.kit.guard import guard
+from actors.reports import PoolState, Reports
 from actors.upstream import Opener, failure_of
 from gateway import poci
 from gateway.catalog.launch import prepare_tool

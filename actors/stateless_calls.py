@@ -264,6 +264,9 @@ class StatelessCalls:
                 return
             if call.tasked and answer is not None:
                 answer = self._house.task_ids.answer(call, answer, order.principal)
+            self._house.call_log.note(
+                call, name=route.name, client=order.said.client_name, outcome=_outcome(answer)
+            )
             modern.settled(call, answer)
 
         modern.call = call = Call(
@@ -378,6 +381,13 @@ class StatelessCalls:
             return base
         numbered = (f"{base}:{number}" for number in count())
         return next(owner for owner in numbered if owner not in self._owners)
+
+
+def _outcome(answer: Answer | None) -> str:
+    """How a call ended, for its line in the log."""
+    if answer is None:
+        return "cancelled"
+    return answer.message if isinstance(answer, Failure) else "ok"
 
 
 def expect_modern(house: House) -> None:

@@ -29,14 +29,16 @@ from msgspec import structs
 from actors import container, remote
 from actors.backends import Backends, open_backends
 from actors.call import Deadlines
+from actors.call_log import CallLog
 from actors.catalog_watcher import CatalogWatcher
-from actors.container_pool import ContainerPool, PoolState
+from actors.container_pool import ContainerPool
 from actors.house import Door
 from actors.kit.mailbox import Mailbox
 from actors.kit.supervisor import ChildSpec, Supervisor
 from actors.last_words import LastWords
 from actors.listings import Lister, Listings
 from actors.poci import PociServer
+from actors.reports import PoolState
 from actors.sessions import SessionRegistry
 from actors.upstream import Opener
 from gateway import limits
@@ -113,9 +115,15 @@ class Gateway:
         self.doors: dict[str, ServerDoor] = {}
         home = Home(Path(options.home))
         self._words = LastWords(home)
-        self.listings = Listings(home, names=options.names, changed=self._lists_changed)
+        self.listings = Listings(
+            home,
+            names=options.names,
+            schema_compat=options.schema_compat,
+            changed=self._lists_changed,
+        )
+        self._call_log = CallLog(enabled=options.log_calls)
         self.sessions = SessionRegistry(
-            self.listings, lambda: self.doors, words=self._words, log_calls=options.log_calls
+            self.listings, lambda: self.doors, words=self._words, call_log=self._call_log
         )
         self.started = trio.current_time()
         self._hurry = trio.Event()
@@ -243,6 +251,7 @@ class Gateway:
     def _permanent_children(self) -> tuple[ChildSpec, ...]:
         """The children that exist in every gateway."""
         children = [
+            ChildSpec(name="call-log", run=self._call_log.run),
             ChildSpec(name="deadlines", run=self._deadlines.run),
             ChildSpec(name="sessions", run=self.sessions.run),
             ChildSpec(name="listings", run=self.listings.run),

@@ -138,6 +138,10 @@ SETTLE_S: Final = 5.0
 pause or a laptop's waking up is shorter."""
 DEADLINE_SWEEP_S: Final = 0.25
 """How often deadlines of calls are looked at: a call may run over by that much."""
+CALL_LOG_S: Final = 0.05
+"""How long the line of a call may wait for others to be written with it: who reads along does not notice."""
+CALL_LOG_ROWS: Final = 256
+"""Lines of calls that may wait: some 40 KiB, a turn of the loop under the heaviest load."""
 DRAIN_TIMEOUT_S: Final = 10.0
 """How long calls in flight may still run after SIGTERM."""
 HURRY_GRACE_S: Final = 0.4
@@ -180,6 +184,16 @@ POOL_MAX_INFLIGHT: Final = 64
 """Calls in one container at a time; further ones wait."""
 PARALLEL_STARTS: Final = 4
 """Containers started at a time, over all servers: an engine starts 3–5 a second, however many are asked for."""
+SPARES_AHEAD: Final = PARALLEL_STARTS
+"""Spares beyond the floor that an arrival history may ask for: no more can be started in the time of one start."""
+FORECAST_GAPS: Final = 8
+"""Gaps between arrivals before they are taken for a habit: a client that connects twice is none."""
+START_GUESS_S: Final = 0.5
+"""How long a start takes, before one was seen: create to first answer of a small container on a small machine."""
+START_SAMPLES: Final = 128
+"""Starts of a server over which percentiles are taken."""
+RECENT_PROFILES: Final = 16
+"""Clients over which the kinds of spares are shared out."""
 START_BACKOFF_S: Final = 0.5
 """First pause after a failed start of a server; doubles with each further one, with full jitter."""
 START_BACKOFF_CAP_S: Final = 30.0

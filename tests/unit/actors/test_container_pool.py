@@ -337,6 +337,122 @@ async def test_spares_are_kept_and_refilled(
     assert len(backend.running) == 2
 
 
+async def test_a_spare_is_not_spoken_to_before_a_client_is_known(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """It runs; the client that comes is the one in whose name it is greeted, before its first call."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend, enabled(warm=1))
+    await trio.sleep(100)
+    assert (len(backend.running), backend.opened[0].seen) == (1, [])
+    assert repr(pool) == "<ContainerPool fake [open] waiting=0>"
+    able = ClientProfile({"sampling": raw({})})
+    pool.expect(able)
+    await wait_all_tasks_blocked()
+    greeting = json.loads(bytes(backend.opened[0].requests("initialize")[0].params or b""))
+    assert greeting["capabilities"] == {"sampling": {}}
+    call = answers.call(profile=able)
+    pool.submit(call)
+    assert len(backend.opened[0].requests("tools/call")) == 1
+
+
+async def test_a_client_that_was_not_expected_has_a_spare_greeted_for_it(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Of two spares one stays unspoken, for whoever comes."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend, enabled(warm=2))
+    pool.expect(ClientProfile())
+    await wait_all_tasks_blocked()
+    backend.gate = trio.Event()
+    call = answers.call(profile=ClientProfile({"roots": raw({})}))
+    pool.submit(call)
+    await wait_all_tasks_blocked()
+    assert answers.text(call) == "fake says hello"
+
+
+async def test_a_spare_that_starts_is_claimed(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Who comes while the floor is being filled needs no further start."""
+    backend, answers = FakeBackend(), Answers()
+    backend.gate = trio.Event()
+    pool = make_pool(nursery, backend, enabled(warm=2))
+    await wait_all_tasks_blocked()
+    calls = [answers.call(f"session:{name}") for name in "ab"]
+    for call in calls:
+        pool.submit(call)
+    await wait_all_tasks_blocked()
+    assert len(pool.state().containers) == 2
+    backend.gate.set()
+    await wait_all_tasks_blocked()
+    assert [answers.text(call) for call in calls] == ["fake says hello"] * 2
+    assert len(backend.running) == 3, "the floor is filled up again, as far as `max` goes"
+
+
+async def test_a_spare_that_dies_unspoken_is_replaced(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Nobody is waiting for it, so nobody is told."""
+    backend = FakeBackend()
+    pool = make_pool(nursery, backend, enabled(warm=1))
+    await wait_all_tasks_blocked()
+    backend.opened[0].die("killed")
+    await wait_all_tasks_blocked()
+    assert len(backend.running) == 1
+    assert pool.state().last_error == "killed"
+
+
+async def test_lists_are_read_from_an_unspoken_spare(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """No further container is started for them."""
+    backend, notes = FakeBackend(), Notes()
+    pool = make_pool(nursery, backend, enabled(warm=1), notes=notes)
+    await wait_all_tasks_blocked()
+    pool.want_lists()
+    await wait_all_tasks_blocked()
+    assert "fake" in notes.lists
+    assert len(backend.opened) == 1
+
+
+async def test_while_owners_keep_coming_spares_are_there_without_a_floor(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """After some arrivals the next one finds a spare; `idle_s` after the last call nothing is left."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend, enabled(max=20, idle_s=30.0))
+    for number in range(12):
+        call = answers.call(f"session:{number}")
+        pool.submit(call)
+        await trio.sleep(2)
+        pool.release(f"session:{number}")
+    tallied = pool.state().tally
+    assert tallied.misses >= 8
+    assert tallied.avoided >= 3
+    assert (tallied.hits, tallied.hits + tallied.misses) == (tallied.avoided, 12)
+    await trio.sleep(30)
+    assert backend.running == []
+
+
+async def test_starts_that_calls_wait_for_come_before_spares(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Starts hardly parallelise, so a refill would only make callers wait."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend, enabled(warm=1, max=9))
+    await wait_all_tasks_blocked()
+    backend.gate = trio.Event()
+    for name in "abc":
+        pool.submit(answers.call(f"session:{name}"))
+    await wait_all_tasks_blocked()
+    owners = [owner for _, _, owner, _, _ in pool.state().containers]
+    assert None not in owners
+    backend.gate.set()
+    await wait_all_tasks_blocked()
+    assert len(backend.running) == 4
+
+
 async def test_lists_are_read_and_the_container_goes_away(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
@@ -508,7 +624,7 @@ async def test_a_spare_has_no_client_to_ask(
 ) -> None:
     """What a server wants before it has an owner is refused at once."""
     backend = FakeBackend()
-    make_pool(nursery, backend, enabled(warm=1))
+    make_pool(nursery, backend, enabled(warm=1)).expect(ClientProfile())
     await wait_all_tasks_blocked()
     server = backend.opened[0]
     server.ask(Request(1, "roots/list"))
@@ -545,6 +661,7 @@ async def test_servers_are_told_of_their_client(
     """Its capabilities in `initialize`, its log level after it; a spare for another client is not used."""
     backend, answers = FakeBackend(), Answers()
     pool = make_pool(nursery, backend, enabled(warm=1))
+    pool.expect(ClientProfile())
     await wait_all_tasks_blocked()
     able = ClientProfile({"sampling": raw({})}, "warning")
     pool.submit(answers.call(profile=able))

@@ -8,8 +8,8 @@ import pytest
 
 from gateway.catalog.model import ServerEntry
 from gateway.home import Home
-from gateway.runtimes.link_notes import LinkNote, save_note
 from gateway.mcp.listing import Item, ServerLists, dump_lists
+from gateway.runtimes.link_notes import LinkNote, save_note
 from tests.unit.gateway.cli.conftest import Run
 
 CATALOG = """\
