@@ -6,6 +6,7 @@ how calls are placed; that is the pool's business, which reads this object's fie
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -21,14 +22,14 @@ from actors.server_request import ServerRequest
 from actors.upstream import Listener, Opener, Upstream
 from gateway import limits
 from gateway.catalog.model import ContainerLaunch, EnabledServer, ProcessLaunch, RemoteLaunch
-from gateway.errors import GatewayError, Gone, StartFailed
+from gateway.errors import BackendError, GatewayError, Gone, StartFailed
 from gateway.jsonrpc.messages import Failure, Notification
 from gateway.mcp import listen, tasks
 from gateway.mcp.listing import ServerLists
 from gateway.mcp.profile import NEUTRAL, ClientProfile
 from gateway.mcp.spoken import Spoken
 from gateway.mcp.versions import Era
-from gateway.ports import MessagePipe, Runtime, StartRequest
+from gateway.ports import Freezer, MessagePipe, Runtime, StartRequest
 from gateway.telemetry.log import get_logger
 from gateway.upstreams.stdio import StdioPipe
 
@@ -118,6 +119,8 @@ class Container(Listener):
         self.upstream: Upstream | None = None
         self.started = trio.current_time()
         self.idle_since = self.started
+        self.measured_bytes: int | None = None
+        """The memory that it used when that was asked last."""
         self.start_s = 0.0
         """How long it took to start and greet it, without what it waited for."""
         self._opener = opener
@@ -195,6 +198,18 @@ class Container(Listener):
         """What a person would look for, "" before it is started."""
         return self._pipe.name if self._pipe is not None else ""
 
+    @property
+    def memory_bytes(self) -> int:
+        """The memory that it uses, or may use at most where it was not measured."""
+        launch = self.server.launch
+        most = launch.memory_bytes if isinstance(launch, ContainerLaunch) else 0
+        return most if self.measured_bytes is None else self.measured_bytes
+
+    async def measure(self, freezer: Freezer) -> None:
+        """Asks the engine what it uses; an engine that does not say leaves the former figure."""
+        with suppress(BackendError):
+            self.measured_bytes = await freezer.memory_bytes(self.name)
+
     def stderr_tail(self) -> str:
         """The last of what it wrote on its stderr."""
         return self._pipe.stderr_tail() if self._pipe is not None else ""
@@ -238,12 +253,18 @@ class Container(Listener):
             return
         if call.method == "resources/subscribe":
             self.subscriptions.add(bytes(call.fields["uri"]))
+            call.observe(self._subscribed)
         elif call.method == "resources/unsubscribe":
             self.subscriptions.discard(bytes(call.fields["uri"]))
         if self._listening is not None and call.method in _SUBSCRIBING:
             self._listening.take(call)
         else:
             self.upstream.start(call)
+
+    def _subscribed(self, call: Call, answer: Answer | None) -> None:
+        """A subscription was made, or not: then there is nothing to stay for."""
+        if not isinstance(answer, msgspec.Raw):
+            self.subscriptions.discard(bytes(call.fields["uri"]))
 
     def retire(self) -> None:
         """Takes no more calls; what is in flight may end."""

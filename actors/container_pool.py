@@ -19,6 +19,7 @@ from actors.container import Container, spoken_key
 from actors.failed_starts import FailedStarts
 from actors.fleet import Fleet
 from actors.kit.mailbox import Mailbox
+from actors.orphans import Orphans
 from actors.pool_lists import PoolLists
 from actors.reports import PoolState, Reports
 from actors.server_request import ServerRequest
@@ -32,6 +33,7 @@ from gateway.jsonrpc.messages import Notification
 from gateway.mcp.listing import ServerLists
 from gateway.mcp.profile import ClientProfile, stranger
 from gateway.mcp.spoken import UNASKED, Spoken
+from gateway.ports import Freezer
 from gateway.telemetry.log import get_logger
 
 log = get_logger("pool")
@@ -53,6 +55,7 @@ class ContainerPool:
         reports: where news go.
         recall: which eras the server was found to speak earlier.
         random: jitter of the pauses after failed starts.
+        freezer: what freezes and measures its containers, None where they are none.
     """
 
     def __init__(
@@ -65,16 +68,19 @@ class ContainerPool:
         reports: Reports,
         random: Random,
         recall: Callable[[], Spoken] = lambda: UNASKED,
+        freezer: Freezer | None = None,
     ) -> None:
         self.server = server
         self._opener = opener
         self._starts = starts
         self._deadlines = deadlines
         self._reports = reports
+        self._freezer = freezer
         self._fleet = Fleet()
         self._waiting = WaitingCalls(self._wake_idle_waiters)
         self._lists = PoolLists(reports)
         self._failures = FailedStarts(random)
+        self._orphans = Orphans(random, reports)
         self._mailbox: Mailbox[Mail] = Mailbox(_MAILBOX_CAPACITY)
         self._looking = False
         """A `look` is in the mailbox."""
@@ -118,7 +124,9 @@ class ContainerPool:
     def release(self, owner: str) -> None:
         """The owner left: its queued calls are withdrawn and its containers stop."""
         self._waiting.withdraw_all(owner)
+        self._orphans.drop(owner)
         for container in self._fleet.owned(owner):
+            container.subscriptions.clear()
             self._fleet.retire(container)
 
     def expect(self, profile: ClientProfile) -> None:
@@ -205,6 +213,14 @@ class ContainerPool:
             container.retire()
         container.start(call)
 
+    def _fill(self, container: Container, owner: str) -> None:
+        """Gives a container calls of its owner that wait, as long as it has room."""
+        while container.has_room(self.server.pooling.max_inflight):
+            call = self._waiting.take(owner)
+            if call is None:
+                return
+            container.start(call)
+
     def _serve_waiting(self, owner: str) -> None:
         """Places the queued calls of an owner again, in their order, as far as there is room."""
         self._waiting.place_again(owner, self._place)
@@ -229,6 +245,7 @@ class ContainerPool:
             self._spoken = self.spoken.merged(container.spoken)
         if container.owner is not None:
             self._fleet.hand_over(container, container.owner)
+            self._orphans.hand_over(container, container.owner)
             self._serve_waiting(container.owner)
         self._look()
 
@@ -236,8 +253,8 @@ class ContainerPool:
         """A call was answered: the next one of its owner goes out, or the container is idle."""
         self._wake_idle_waiters()
         owner = container.owner
-        if owner is not None and owner in self._waiting.queues and not container.stale:
-            self._serve_waiting(owner)
+        if owner is not None and owner in self._waiting.queues:
+            self._fill(container, owner)
         if not container.inflight and (
             container.stale
             or not container.has_listed
@@ -260,10 +277,15 @@ class ContainerPool:
             self._reports.changed_for(container.owner, self.server.name, None)
         if self._closing:
             return
+        if container.owner is not None and container.subscriptions:
+            self._orphans.keep(container.owner, container.profile, container.subscriptions)
         if error is not None:
             self._failed(container, error)
-        elif container.owner is not None:
-            self._serve_waiting(container.owner)
+        else:
+            if not container.ready:
+                self._failures.given_up()
+            if container.owner is not None:
+                self._serve_waiting(container.owner)
         self._look()
 
     def _failed(self, container: Container, error: GatewayError) -> None:
@@ -375,7 +397,16 @@ class ContainerPool:
             failures=self._failures.count,
             last_error=str(self._failures.last_error or ""),
             tally=self._tally.report(),
+            memory_bytes=sum(item.memory_bytes for item in self._fleet),
         )
+
+    async def measure(self) -> None:
+        """Asks the engine what each container uses. The deadline is the caller's."""
+        if (freezer := self._freezer) is not None:
+            async with trio.open_nursery() as nursery:
+                for container in self._fleet.live():
+                    if container.open:
+                        nursery.start_soon(container.measure, freezer)
 
     def _act(self, nursery: trio.Nursery) -> None:
         """Starts and stops what the rules ask for, and decides when to look again."""
@@ -385,18 +416,38 @@ class ContainerPool:
         plan = self._spares.forecast(pooling, now)
         for key in assignment.expired(self._fleet.slots(), now, pooling, spares=plan.spares):
             self._fleet.retire(self._fleet[key])
+        adopting = self._adopt(now)
         self._refill(plan.spares)
         self._see_to_lists()
         self._fleet.start_new(nursery)
         expiry = assignment.next_expiry(self._fleet.slots(), pooling, spares=plan.spares)
-        self._wake_at = min(plan.until, math.inf if expiry is None else expiry)
+        self._wake_at = min(plan.until, adopting, math.inf if expiry is None else expiry)
         if self._failures.paused_until > now and pooling.warm:
             self._wake_at = min(self._wake_at, self._failures.paused_until)
+
+    def _adopt(self, now: float) -> float:
+        """Starts servers for those whose subscriptions nobody sees to; their next call would do the same.
+
+        Returns:
+            When to look at them again.
+        """
+        wake_at = math.inf
+        for orphan in self._orphans:
+            if any(item.owner == orphan.owner for item in self._fleet.live()):
+                continue
+            due = max(orphan.due, self._failures.paused_until)
+            if due > now:
+                wake_at = min(wake_at, due)
+            elif self._failures.refusal(self.server.name) is None and assignment.room(
+                self._fleet.slots(), self.server.pooling
+            ):
+                self._add(owner=orphan.owner, profile=orphan.profile)
+        return wake_at
 
     def _refill(self, spares: int) -> None:
         """Starts the spares that are missing; not while calls wait for starts, which would take longer for it."""
         awaited = any(item.owner is not None and not item.ready for item in self._fleet.live())
-        if awaited or trio.current_time() < self._failures.paused_until:
+        if awaited or self._failures.refusal(self.server.name) is not None:
             return
         slots = self._fleet.slots()
         missing = self._spares.missing(slots, spares)
@@ -418,6 +469,7 @@ class ContainerPool:
 
     def _add(self, *, owner: str | None, profile: ClientProfile | None) -> None:
         """Has one more container started."""
+        self._failures.begun()
         self._fleet.add(
             Container(
                 self._fleet.next_key(),

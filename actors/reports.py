@@ -44,3 +44,5 @@ class PoolState(msgspec.Struct, frozen=True):
     failures: int
     last_error: str
     tally: Tallied = Tallied()
+    memory_bytes: int = 0
+    """What its containers use: as measured last, else the most that they may."""

@@ -293,6 +293,7 @@ class Session:
             target.renamed(route.name),
             server=route.server,
             owner=owner or self._owner_of(door.server),
+            client=self.id,
             timeout_s=door.server.pooling.timeout_s,
             profile=self._profile,
             # A server with several clients at a time could not be told whose sampling and roots it may use.

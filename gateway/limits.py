@@ -152,6 +152,8 @@ ENGINE_PROBE_S: Final = 5.0
 """How long `--starter` waits to learn whether an engine is there."""
 LAST_WRITES_S: Final = 0.2
 """Between the last answer of a drain and the cut of all connections."""
+CONTROL_S: Final = 5.0
+"""For telling a command of ours the gateway's state, its containers' memory included, and for asking."""
 STDIO_EXIT_S: Final = 1.2
 """From end of input to our exit on stdio: clients send SIGTERM after 2 s, and containers must be gone by then."""
 LAST_WORDS_WAIT_S: Final = 0.2
@@ -259,6 +261,10 @@ CONTAINER_CPUS: Final = 1.0
 """Processors of one container (Docker's gateway has the same default)."""
 CONTAINER_PIDS: Final = 512
 """Processes and threads of one container: a browser takes 200, a fork bomb takes all."""
+THAW_RETRIES_S: Final = (0.005, 0.02, 0.1, 0.5, 2.0)
+"""Pauses before a container is thawed again that its engine does not know to be frozen yet."""
+MEASURE_S: Final = 2.0
+"""How long the memory of all containers may take to be measured; the rest keeps its former figure."""
 ENGINE_THREADS: Final = 8
 """Calls to the engine at a time: twice `PARALLEL_STARTS`, so that removals never wait for starts."""
 PULL_THREADS: Final = 4
@@ -273,6 +279,10 @@ MAX_CONNECTIONS: Final = 8192
 MAX_DESCRIPTORS: Final = 32_768
 """File descriptors we ask for when serving the network: one for each connection, four for each local process. The usual
 soft limit of 1024 is reached by 500 clients; servers started by us inherit ours, and some close all that there may be."""
+CONTROL_BACKLOG: Final = 16
+"""Commands of ours that ask at the same time."""
+SOCKET_PATH_BYTES: Final = 100
+"""Longest path of a unix socket that is used as it is: systems take 103 to 107 bytes."""
 LISTEN_BACKLOG: Final = 1024
 """Connections the kernel queues for us while we are busy; an agent opens dozens at once."""
 KEEP_ALIVE_S: Final = 75.0

@@ -35,6 +35,7 @@ from gateway.runtimes.engine_container import (
 from gateway.runtimes.engine_endpoint import Endpoint
 from gateway.runtimes.engine_facts import EngineFacts, Found, PullProgress
 from gateway.runtimes.engine_faults import not_started
+from gateway.runtimes.engine_freezer import EngineFreezer
 from gateway.runtimes.engine_http import Refused
 from gateway.runtimes.fifo_config import ImageFacts
 from gateway.runtimes.image_pulls import ImagePulls, ignore_progress
@@ -88,6 +89,7 @@ class DockerEngine:
             instance_id=owner.instance_id,
             on_stderr=on_stderr,
         )
+        self.freezer = EngineFreezer(self._api, self._threads)
         # What the engine and our surroundings are, learned with the first start.
         self._place: Place | None = None
         self._placing = trio.Lock()
@@ -218,8 +220,7 @@ class DockerEngine:
             EngineUnreachable, ImageMissing, Refused
         """
         name = container_name(server)
-        place = await self._learn_place()
-        networks = further_networks(launch, place)
+        networks = further_networks(launch, await self._learn_place())
         create = partial(self._api.create, config, name, networks)
         version = await self._ask(self._api.api_version)
         identity = await self._create_or_pull(launch.image, create)
@@ -256,10 +257,10 @@ class DockerEngine:
         async with self._placing:
             if self._place is None:
                 facts = await self.ping()
-                why = why_not_here(
-                    facts, in_container=self._in_container, local=self.endpoint.local
+                local = self.endpoint.local
+                self._links.rule_out(
+                    why_not_here(facts, in_container=self._in_container, local=local)
                 )
-                self._links.rule_out(why)
                 self._place = Place(
                     networks=await self._own_networks() if self._in_container else (),
                     local_files=self.shares_files,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from actors.assignment import EVERYBODY
 from actors.call import Answer, Call
 from gateway.errors import ImageMissing, StartFailed
 from gateway.jsonrpc.messages import Failure, Notification, Request, Result
@@ -320,6 +322,27 @@ async def test_max_inflight_is_kept(nursery: trio.Nursery, autojump_clock: MockC
         server.answer(server.requests("tools/call")[done], {"content": [{"text": f"{done}"}]})
         await wait_all_tasks_blocked()
     assert [answers.text(call) for call in calls] == ["0", "1", "2", "3", "4"]
+
+
+async def test_a_polite_client_is_not_behind_all_calls_of_a_busy_one(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """In a container that they share, the next room is for whoever has not just had one."""
+    backend = FakeBackend(held_server)
+    pool = make_pool(nursery, backend, enabled(isolation="shared", max=1, max_inflight=2))
+    answers = Answers()
+    busy = [answers.call(EVERYBODY, client="busy") for _ in range(20)]
+    for call in busy:
+        pool.submit(call)
+    polite = answers.call(EVERYBODY, client="polite")
+    pool.submit(polite)
+    await trio.sleep(1)
+    server = backend.opened[0]
+    for number in range(4):
+        server.answer(server.requests("tools/call")[number], {"content": [{"text": "x"}]})
+        await wait_all_tasks_blocked()
+    assert polite in answers.ended
+    assert len(answers.ended) == 4
 
 
 async def test_spares_are_kept_and_refilled(
@@ -698,6 +721,97 @@ async def test_subscriptions_keep_a_container(
     pool.submit(subscription("unsubscribe"))
     await trio.sleep(100)
     assert backend.running == []
+
+
+def held_subscriptions() -> FakeServer:
+    """Leaves them for the test to answer."""
+    return FakeServer(held=frozenset({"resources/subscribe"}))
+
+
+def subscribing(answers: Answers, owner: str = "session:a") -> Call:
+    """A `resources/subscribe`."""
+    call = answers.call(owner)
+    call.method, call.fields = "resources/subscribe", {"uri": raw("x://1")}
+    return call
+
+
+async def test_subscriptions_outlive_the_server_that_had_them(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Its successor is started for them, and asked for them; the client is told to look at what it may have missed."""
+    backend, answers, notes = FakeBackend(), Answers(), Notes()
+    pool = make_pool(nursery, backend, notes=notes)
+    pool.submit(subscribing(answers))
+    await trio.sleep(1)
+    backend.opened[0].die()
+    await trio.sleep(5)
+    (successor,) = backend.running
+    (request,) = successor.requests("resources/subscribe")
+    assert json.loads(bytes(request.params or b""))["uri"] == "x://1"
+    assert ("session:a", "notifications/resources/updated") in [
+        (owner, told.method) for owner, _, told in notes.notices
+    ]
+
+
+async def test_a_refused_subscription_keeps_no_container(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """There is nothing that it could tell."""
+    backend, answers = FakeBackend(held_subscriptions), Answers()
+    pool = make_pool(nursery, backend)
+    pool.submit(subscribing(answers))
+    await trio.sleep(1)
+    server = backend.opened[0]
+    server.refuse(server.requests("resources/subscribe")[0], -32601, "what is that?")
+    await trio.sleep(100)
+    assert backend.running == []
+
+
+@pytest.mark.parametrize("left", ["before", "after"])
+async def test_subscriptions_of_who_has_left_start_nothing(
+    nursery: trio.Nursery, autojump_clock: MockClock, left: str
+) -> None:
+    """Whether the server dies before its owner leaves or because of it."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend)
+    pool.submit(subscribing(answers))
+    await trio.sleep(1)
+    if left == "after":
+        backend.opened[0].die()
+    pool.release("session:a")
+    await trio.sleep(100)
+    assert backend.running == []
+    assert len(backend.opened) == 1
+
+
+async def test_a_reload_takes_subscriptions_along(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The new spec's server is asked for them."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend)
+    pool.submit(subscribing(answers))
+    await trio.sleep(1)
+    pool.replace(enabled(spec_hash="spec-2"), backend.open)
+    await trio.sleep(5)
+    (successor,) = backend.running
+    assert len(successor.requests("resources/subscribe")) == 1
+
+
+async def test_a_server_that_dies_of_its_subscriptions_is_started_ever_more_seldom(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """It must not keep the engine busy."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend)
+    pool.submit(subscribing(answers))
+    await trio.sleep(1)
+    began = trio.current_time()
+    while trio.current_time() < began + 600:
+        for server in backend.running:
+            server.die()
+        await trio.sleep(0.1)
+    assert len(backend.opened) < 60
 
 
 async def test_the_state_is_readable(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
