@@ -258,9 +258,8 @@ class DockerEngine:
             if self._place is None:
                 facts = await self.ping()
                 local = self.endpoint.local
-                self._links.rule_out(
-                    why_not_here(facts, in_container=self._in_container, local=local)
-                )
+                why = why_not_here(facts, in_container=self._in_container, local=local)
+                self._links.rule_out(why)
                 self._place = Place(
                     networks=await self._own_networks() if self._in_container else (),
                     local_files=self.shares_files,
