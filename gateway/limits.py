@@ -188,7 +188,7 @@ SPARES_AHEAD: Final = PARALLEL_STARTS
 FORECAST_GAPS: Final = 8
 """Gaps between arrivals before they are taken for a habit: a client that connects twice is none."""
 FREEZE_AFTER_S: Final = 30.0
-"""A spare that is idle for so long is frozen, unless it is the next to be used: what stands still uses no processor."""
+"""A greeted spare that is idle for so long is frozen, unless it is the next to be used: what stands still uses no processor."""
 FREEZE_SHARE: Final = 0.8
 """Of the memory budget; past it all that is idle is frozen, for it does not grow then."""
 MEASURE_PERIOD_S: Final = 5.0
