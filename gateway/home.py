@@ -72,6 +72,11 @@ class Home:
         return self.root / "token"
 
     @property
+    def sessions(self) -> Path:
+        """What is kept of clients' sessions for the next gateway."""
+        return self.root / "sessions"
+
+    @property
     def cache(self) -> Path:
         """Rebuildable files: parsed catalogs, lists of servers. May be deleted at any time."""
         return self.root / "cache"

@@ -190,6 +190,12 @@ SPARES_AHEAD: Final = PARALLEL_STARTS
 """Spares beyond the floor that an arrival history may ask for: no more can be started in the time of one start."""
 FORECAST_GAPS: Final = 8
 """Gaps between arrivals before they are taken for a habit: a client that connects twice is none."""
+FREEZE_AFTER_S: Final = 30.0
+"""A greeted spare that is idle for so long is frozen, unless it is the next to be used: what stands still uses no processor."""
+FREEZE_SHARE: Final = 0.8
+"""Of the memory budget; past it all that is idle is frozen, for it does not grow then."""
+MEASURE_PERIOD_S: Final = 5.0
+"""How often the memory of containers is measured where there is a budget."""
 START_GUESS_S: Final = 0.5
 """How long a start takes, before one was seen: create to first answer of a small container on a small machine."""
 START_SAMPLES: Final = 128

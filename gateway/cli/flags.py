@@ -99,6 +99,10 @@ def _define_serving(parser: Parser) -> None:
         "--schema-compat",
         help="show tools with simple schemas, for clients that choke on $ref and its like",
     )
+    parser.switch(
+        "--session-store",
+        help="keep sessions of Streamable HTTP in the home, so that clients go on after a restart",
+    )
     parser.value(
         "--drain-timeout",
         metavar="TIME",
@@ -123,6 +127,13 @@ def _define_running(parser: Parser) -> None:
         read=memory,
         default=None,
         help=f"memory per container, like 512M (default {CONTAINER_MEMORY})",
+    )
+    parser.value(
+        "--memory-budget",
+        metavar="SIZE",
+        read=memory,
+        default=None,
+        help="memory of all containers together, like 4G: past it idle ones are stopped (default: no bound)",
     )
     parser.switch(
         "--long-lived", help="keep each server of a client's session for the whole session"
@@ -198,9 +209,11 @@ def read_run(arguments: Namespace, invocation: Invocation) -> GatewayOptions:
         tls_key=_readable(arguments.tls_key, "--tls-key"),
         names="prefix" if arguments.tool_name_prefix else arguments.names,
         schema_compat=arguments.schema_compat,
+        session_store=arguments.session_store,
         drain_timeout_s=arguments.drain_timeout,
         cpus=arguments.cpus,
         memory_bytes=arguments.memory,
+        memory_budget_bytes=arguments.memory_budget,
         long_lived=arguments.long_lived,
         link=arguments.link,
         static=arguments.static,
