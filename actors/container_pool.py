@@ -427,7 +427,10 @@ class ContainerPool:
                     if container.open:
                         nursery.start_soon(container.measure, freezer)
             measured = [item.measured_bytes for item in self._fleet if item.measured_bytes]
-            self._usual_bytes = max(measured, default=self._usual_bytes)
+            if (usual := max(measured, default=self._usual_bytes)) != self._usual_bytes:
+                # More spares may fit now, or fewer.
+                self._usual_bytes = usual
+                self._look()
 
     def holdings(self) -> list[Holding]:
         """Its containers as the memory budget sees them."""
@@ -525,7 +528,9 @@ class ContainerPool:
         slots = self._fleet.slots()
         missing = self._spares.missing(slots, spares)
         for profile in missing[: assignment.room(slots, self.server.pooling)]:
-            if not self._budget.fits(self._size_bytes()):
+            # The first one of a server is how it is learned what others of it need.
+            is_first = self._usual_bytes is None and not self._fleet.live()
+            if not (is_first or self._budget.fits(self._size_bytes())):
                 return
             self._add(owner=None, profile=profile)
 

@@ -11,6 +11,7 @@ import msgspec
 
 Transport = Literal["stdio", "sse", "streaming", "ws"]
 NameMode = Literal["auto", "prefix", "bare"]
+LinkMode = Literal["auto", "fifo", "attach"]
 
 
 class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +61,8 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     memory_budget_bytes: int | None = None
     """What all containers may use together while they are idle; None for no budget."""
     long_lived: bool = False
+    link: LinkMode = "auto"
+    """How bytes travel to containers: named pipes where they work, else the engine's attach stream; or one of the two."""
     static: bool = False
     isolation: Literal["session", "principal", "call", "shared"] | None = None
     local_fallback: bool = False

@@ -18,7 +18,7 @@ from gateway.cli.verbs import Invocation
 from gateway.errors import OptionError
 from gateway.home import in_container
 from gateway.limits import CONTAINER_CPUS, CONTAINER_MEMORY, DEFAULT_PORT, DRAIN_TIMEOUT_S
-from gateway.options import GatewayOptions, NameMode, Transport
+from gateway.options import GatewayOptions, LinkMode, NameMode, Transport
 
 _TRANSPORTS: Final[Mapping[str, Transport]] = {
     "stdio": "stdio",
@@ -144,6 +144,12 @@ def _define_running(parser: Parser) -> None:
         default=None,
         help="who shares a container: one client session, one token, nobody, everybody",
     )
+    parser.choice(
+        "--link",
+        get_args(LinkMode),
+        default="auto",
+        help="how to reach containers: named pipes where they work, or one of the two (default auto)",
+    )
     parser.switch(
         "--static", help="start no containers: servers are reached by their names on the network"
     )
@@ -209,6 +215,7 @@ def read_run(arguments: Namespace, invocation: Invocation) -> GatewayOptions:
         memory_bytes=arguments.memory,
         memory_budget_bytes=arguments.memory_budget,
         long_lived=arguments.long_lived,
+        link=arguments.link,
         static=arguments.static,
         isolation=arguments.isolation,
         verbose=inside if arguments.verbose is None else arguments.verbose,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import trio
+from msgspec import structs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.budget import UNBOUNDED, MemoryBudget
 from actors.container_pool import ContainerPool
 from gateway.limits import MEASURE_PERIOD_S
-from tests.fakes.house import Answers, FakeBackend, FakeFreezer, enabled, make_pool
+from tests.fakes.house import LAUNCH, Answers, FakeBackend, FakeFreezer, enabled, make_pool
 from tests.fakes.server import FakeServer
 
 
@@ -50,6 +51,24 @@ async def test_idle_containers_are_frozen_near_the_budget_and_stopped_beyond_it(
     await trio.sleep(MEASURE_PERIOD_S)
     assert backend.opened[0].is_killed, "what stands still cannot read the end of its input"
     assert [server.name for server in backend.running if not server.is_killed] == ["b"]
+
+
+async def test_the_floor_is_filled_as_far_as_is_measured_to_fit(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The first spare is started whatever its entry's limit, for only then is it known what it uses."""
+    backend, freezer = FakeBackend(), FakeFreezer()
+    freezer.uses = {"fake": 30}
+    pools: dict[str, ContainerPool] = {}
+    budget = MemoryBudget(100, pools.items)
+    server = enabled(max=9, warm=5)
+    server = structs.replace(server, launch=structs.replace(LAUNCH, memory_bytes=2000))
+    pools["fake"] = make_pool(nursery, backend, server, freezer=freezer, budget=budget)
+    nursery.start_soon(budget.run)
+    await trio.sleep(1)
+    assert len(backend.running) == 1
+    await trio.sleep(3 * MEASURE_PERIOD_S)
+    assert len(backend.running) == 3
 
 
 async def test_a_call_comes_before_the_budget(
