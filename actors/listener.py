@@ -14,8 +14,7 @@ from actors.assignment import EVERYBODY
 from actors.call import Answer, Call
 from actors.client_view import ClientView
 from actors.house import Door, House
-from actors.stateless_calls import expect_modern
-from actors.stateless_owners import watcher_at
+from actors.stateless_owners import expect_modern, watcher_at
 from gateway import limits
 from gateway.errors import GatewayError
 from gateway.jsonrpc import codec
@@ -164,9 +163,10 @@ class Listener:
                 route = self._view.route(_READ, uri)
             except GatewayError:
                 continue
-            door = self._house.door(route.server)
-            owner = door and watcher_at(door, self._principal, self._profile)
-            if door is not None and owner is not None:
+            if (door := self._house.door(route.server)) is None:
+                continue
+            owner = watcher_at(door, self._principal, self._profile)
+            if owner is not None:
                 watch = Watch(route.server, owner, route.name)
                 self.watches.add(watch)
                 self._ask(door, "resources/subscribe", watch)

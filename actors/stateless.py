@@ -18,7 +18,8 @@ from actors.client_view import ClientView
 from actors.house import House
 from actors.listener import Listener, Watch
 from actors.server_request import ServerRequest
-from actors.stateless_calls import StatelessCalls, expect_modern
+from actors.stateless_calls import StatelessCalls
+from actors.stateless_owners import expect_modern
 from gateway import limits
 from gateway.errors import (
     GatewayError,

@@ -22,7 +22,7 @@ from actors.client_view import ClientView
 from actors.house import Door, House
 from actors.modern_call import ModernCall, Round
 from actors.server_request import ServerRequest
-from actors.stateless_owners import client_at, is_bridged, numbered
+from actors.stateless_owners import client_at, expect_modern, is_bridged, numbered
 from gateway import limits
 from gateway.errors import (
     GatewayError,
@@ -385,9 +385,3 @@ def _outcome(answer: Answer | None) -> str:
     if answer is None:
         return "cancelled"
     return answer.message if isinstance(answer, Failure) else "ok"
-
-
-def expect_modern(house: House) -> None:
-    """Has servers whose lists are to be read greeted as modern ones: some fall at the sight of `initialize`."""
-    for door in house.doors().values():
-        door.expect(stranger("modern"))

@@ -1,10 +1,10 @@
-"""Under which owners servers work for modern clients. Pure; must not know calls or listeners."""
+"""How servers work for modern clients: under which owners, and greeted as what. Must not know calls or listeners."""
 
 from __future__ import annotations
 
 from actors.assignment import EVERYBODY
-from actors.house import Door
-from gateway.mcp.profile import ClientProfile
+from actors.house import Door, House
+from gateway.mcp.profile import ClientProfile, stranger
 from gateway.ports import Principal
 
 
@@ -36,3 +36,9 @@ def watcher_at(door: Door, principal: Principal, profile: ClientProfile) -> str 
         return None
     client = client_at(door, principal, profile)
     return numbered(client, 0) if client != EVERYBODY and is_bridged(door) else client
+
+
+def expect_modern(house: House) -> None:
+    """Has servers whose lists are to be read greeted as modern ones: some fall at the sight of `initialize`."""
+    for door in house.doors().values():
+        door.expect(stranger("modern"))
