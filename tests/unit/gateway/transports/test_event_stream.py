@@ -80,3 +80,19 @@ async def test_cancelled_while_silent(autojump_clock: trio.testing.MockClock) ->
     backlog.push(b"kept")
     assert await backlog.pull() == b"kept"
     assert not request.ended
+
+
+async def test_an_event_at_the_last_moment_of_a_silence_is_not_lost(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    """The writer has it in hand when the time for a comment comes."""
+    request, backlog = AsgiRequest(), Backlog()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream_events, request.call, backlog)
+        await trio.testing.wait_all_tasks_blocked()
+        backlog.push(b"data: x\n\n")
+        mock_clock.jump(2 * limits.SSE_KEEPALIVE_S)
+        await trio.testing.wait_all_tasks_blocked()
+        backlog.push(b"data: y\n\n")
+        backlog.close()
+    assert request.answer == b"data: x\n\ndata: y\n\n"
