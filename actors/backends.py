@@ -18,12 +18,14 @@ from gateway import limits
 from gateway.errors import BackendError, EngineRefuses, EngineUnreachable
 from gateway.home import Home
 from gateway.options import GatewayOptions
-from gateway.ports import Link, OneShotRuntime, RunOutput, Runtime, StartRequest
+from gateway.ports import Freezer, Link, OneShotRuntime, RunOutput, Runtime, StartRequest
 from gateway.runtimes.choice import RuntimeByLaunch
 from gateway.runtimes.container_config import Owner
 from gateway.runtimes.docker_engine import DockerEngine
 from gateway.runtimes.engine_endpoint import locate_engine
 from gateway.runtimes.engine_facts import PullProgress
+from gateway.runtimes.link_choice import LinkChoice
+from gateway.runtimes.named_pipes import sweep_pipes
 from gateway.runtimes.ownership import (
     InstanceLock,
     dead_instances,
@@ -66,6 +68,21 @@ class Backends:
         self._docker = docker
         self._substitute = substitute
         """The folder that stands for a home that cannot be written; it goes with us."""
+
+    @property
+    def freezer(self) -> Freezer | None:
+        """What freezes and measures containers."""
+        return self._docker.freezer if self._docker is not None else None
+
+    @property
+    def instance_id(self) -> str:
+        """This gateway's, among those of its home."""
+        return self._lock.instance_id
+
+    @property
+    def control_path(self) -> Path:
+        """Where this gateway's own socket is."""
+        return self._home.control(self._lock.instance_id)
 
     @property
     def shares_files(self) -> bool:
@@ -116,8 +133,9 @@ class Backends:
             shutil.rmtree(self._substitute, ignore_errors=True)
 
     async def _reap(self) -> None:
-        """One look at the engine and at the records of local processes."""
+        """One look at the engine, at the records of local processes and at named pipes."""
         await sweep_processes(self._home)
+        await trio.to_thread.run_sync(sweep_pipes, self._home)
         if self._docker is None:
             return
         try:
@@ -189,6 +207,7 @@ def open_backends(options: GatewayOptions, environ: Mapping[str, str]) -> Backen
             engine = docker = DockerEngine(
                 locate_engine(environ),
                 Owner(home.identity(), lock.instance_id),
+                links=LinkChoice(home, options.link),
                 in_container=options.in_container,
                 on_stderr=on_stderr,
                 on_pull=_log_pull,

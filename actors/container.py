@@ -6,6 +6,7 @@ how calls are placed; that is the pool's business, which reads this object's fie
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -13,6 +14,7 @@ import trio
 
 from actors.assignment import Slot
 from actors.call import Answer, Call
+from actors.frost import Frost
 from actors.greeting import WrongEra, greet
 from actors.list_reading import read_lists
 from actors.listening import Listening
@@ -21,14 +23,14 @@ from actors.server_request import ServerRequest
 from actors.upstream import Listener, Opener, Upstream
 from gateway import limits
 from gateway.catalog.model import ContainerLaunch, EnabledServer, ProcessLaunch, RemoteLaunch
-from gateway.errors import GatewayError, Gone, StartFailed
+from gateway.errors import BackendError, GatewayError, Gone, StartFailed
 from gateway.jsonrpc.messages import Failure, Notification
 from gateway.mcp import listen, tasks
 from gateway.mcp.listing import ServerLists
-from gateway.mcp.profile import ClientProfile
+from gateway.mcp.profile import NEUTRAL, ClientProfile
 from gateway.mcp.spoken import Spoken
 from gateway.mcp.versions import Era
-from gateway.ports import MessagePipe, Runtime, StartRequest
+from gateway.ports import Freezer, MessagePipe, Runtime, StartRequest
 from gateway.telemetry.log import get_logger
 from gateway.upstreams.stdio import StdioPipe
 
@@ -41,8 +43,14 @@ _SUBSCRIBING = frozenset({"resources/subscribe", "resources/unsubscribe"})
 class Keeper(Protocol):
     """The pool, as its containers see it. All of it returns at once."""
 
+    def opened(self, container: Container) -> None:
+        """It runs, and waits to be told of a client."""
+
     def became_ready(self, container: Container) -> None:
         """The handshake is done."""
+
+    def thawed(self, container: Container) -> None:
+        """It was frozen, and takes calls again."""
 
     def has_room(self, container: Container) -> None:
         """A call was answered."""
@@ -74,10 +82,12 @@ class Container(Listener):
         server: what it runs.
         opener: how it is started.
         owner: whose it is from the start on, None for a spare.
-        profile: the client that it is started for; a legacy server is told of it, once.
+        profile: the client that it is started for; a legacy server is told of it, once. None: it is not spoken to before
+            `tell` names one.
         spoken: which eras the server is known to speak.
         starts: how many may start at a time, over all servers.
         keeper: the pool.
+        freezer: what freezes it; None where nothing does.
     """
 
     def __init__(
@@ -87,15 +97,20 @@ class Container(Listener):
         opener: Opener,
         *,
         owner: str | None,
-        profile: ClientProfile,
+        profile: ClientProfile | None,
         spoken: Spoken,
         starts: trio.CapacityLimiter,
         keeper: Keeper,
+        freezer: Freezer | None = None,
     ) -> None:
         self.key = key
         self.server = server
         self.owner = owner
-        self.profile = profile
+        self.profile = profile or NEUTRAL
+        self._told = trio.Event()
+        """Set once it is known for which client it is greeted."""
+        if profile is not None:
+            self._told.set()
         self.spoken = _carried(server, spoken)
         """Which eras it is known to speak; what was found out while greeting it included."""
         self.subscriptions: set[bytes] = set()
@@ -110,10 +125,17 @@ class Container(Listener):
         self.upstream: Upstream | None = None
         self.started = trio.current_time()
         self.idle_since = self.started
+        self.measured_bytes: int | None = None
+        """The memory that it used when that was asked last."""
+        self.start_s = 0.0
+        """How long it took to start and greet it, without what it waited for."""
         self._opener = opener
         self._pipe: MessagePipe | None = None
         self._starts = starts
         self._keeper = keeper
+        self._freezer = freezer
+        self._frost: Frost | None = None
+        """None before it was greeted, and where it cannot be frozen."""
         self._stop = trio.Event()
         self._asked = False
         """Somebody called `stop`: its end is no failure."""
@@ -129,8 +151,42 @@ class Container(Listener):
 
     @property
     def ready(self) -> bool:
-        """Whether the handshake is done and the server still there."""
-        return self.upstream is not None and self.upstream.hello is not None
+        """Whether the handshake was done."""
+        return self.upstream is not None
+
+    @property
+    def open(self) -> bool:
+        """Whether it runs, greeted or not."""
+        return self._pipe is not None
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stands still, or is on its way there or back."""
+        return self._frost is not None and self._frost.frozen
+
+    @property
+    def freezable(self) -> bool:
+        """Whether it can be frozen now: it is ready, and nothing is asked of it."""
+        return (
+            self._frost is not None
+            and not (self.frozen or self.stale or self.inflight or self.listing or self.tasks)
+            and not self.subscriptions
+        )
+
+    def freeze(self) -> None:
+        """Has it stand still, if it can now."""
+        if self._frost is not None and self.freezable:
+            self._frost.freeze()
+
+    def thaw(self) -> None:
+        """Has it go on, if it stands still; `Keeper.thawed` follows."""
+        if self._frost is not None:
+            self._frost.thaw()
+
+    @property
+    def told(self) -> bool:
+        """Whether it is known for which client it is greeted."""
+        return self._told.is_set()
 
     @property
     def era(self) -> Era:
@@ -165,7 +221,9 @@ class Container(Listener):
         if self._stop.is_set():
             return "stopping"
         if not self.ready:
-            return "starting"
+            return "open" if self.open and not self.told else "starting"
+        if self.frozen:
+            return "frozen"
         if self.inflight:
             return "busy"
         return "warm" if self.owner is None else "idle"
@@ -174,6 +232,11 @@ class Container(Listener):
     def name(self) -> str:
         """What a person would look for, "" before it is started."""
         return self._pipe.name if self._pipe is not None else ""
+
+    async def measure(self, freezer: Freezer) -> None:
+        """Asks the engine what it uses; an engine that does not say leaves the former figure."""
+        with suppress(BackendError):
+            self.measured_bytes = await freezer.memory_bytes(self.name)
 
     def stderr_tail(self) -> str:
         """The last of what it wrote on its stderr."""
@@ -184,13 +247,32 @@ class Container(Listener):
         return Slot(
             key=self.key,
             owner=self.owner,
-            ready=self.ready,
+            ready=self.ready and not self.frozen,
             inflight=self.inflight,
             stale=self.stale,
             idle_since=max((self.idle_since, *self.tasks.values())),
             profile=self.spoken_key,
             pinned=bool(self.subscriptions),
             stopping=self._stop.is_set() or self.upstream_ended,
+            told=self.told,
+            open=self.open,
+            frozen=self._frost is not None and self._frost.frozen and not self._frost.thawing,
+        )
+
+    def tell(self, profile: ClientProfile) -> None:
+        """Has it greeted for that client as soon as it runs. Only the first one counts."""
+        if not self.told:
+            self.profile = profile
+            self._told.set()
+
+    def has_room(self, max_inflight: int) -> bool:
+        """Whether it takes a call now, where it may have so many at a time."""
+        upstream = self.upstream
+        return (
+            upstream is not None
+            and upstream.ended is None
+            and not self._retired
+            and upstream.inflight < max_inflight
         )
 
     def start(self, call: Call) -> None:
@@ -198,15 +280,20 @@ class Container(Listener):
         if self.upstream is None:
             call.settle(None)
             return
-        self.idle_since = trio.current_time()
         if call.method == "resources/subscribe":
             self.subscriptions.add(bytes(call.fields["uri"]))
+            call.observe(self._subscribed)
         elif call.method == "resources/unsubscribe":
             self.subscriptions.discard(bytes(call.fields["uri"]))
         if self._listening is not None and call.method in _SUBSCRIBING:
             self._listening.take(call)
         else:
             self.upstream.start(call)
+
+    def _subscribed(self, call: Call, answer: Answer | None) -> None:
+        """A subscription was made, or not: then there is nothing to stay for."""
+        if not isinstance(answer, msgspec.Raw):
+            self.subscriptions.discard(bytes(call.fields["uri"]))
 
     def retire(self) -> None:
         """Takes no more calls; what is in flight may end."""
@@ -265,7 +352,10 @@ class Container(Listener):
         try:
             with self._opening:
                 async with self._starts:
+                    began = trio.current_time()
                     self._pipe = await self._opener()
+                    self.idle_since = trio.current_time()
+                    self.start_s = self.idle_since - began
         except GatewayError as failure:
             error = failure
         except Exception as bug:  # noqa: BLE001 -- what one entry trips over must not end the others' servers
@@ -282,8 +372,14 @@ class Container(Listener):
                 self.retire()
             if self.upstream is not None:
                 self.upstream.end(Gone(f"server {self.server.name} was stopped"))
-            await pipe.aclose()
+            await self._close(pipe)
         return error
+
+    async def _close(self, pipe: MessagePipe) -> None:
+        """Stops the server: gently, unless it stands still; then it could not even read the end of its input."""
+        if self.frozen:
+            await pipe.kill()
+        await pipe.aclose()
 
     async def _serve(self, pipe: MessagePipe) -> GatewayError | None:
         """Greets the server and keeps the connection until it ends; says why it ended."""
@@ -294,12 +390,7 @@ class Container(Listener):
             nursery.start_soon(upstream.run)
             nursery.start_soon(self._end_when_stopped, nursery.cancel_scope)
             try:
-                self.spoken = await greet(
-                    upstream,
-                    within_s=self.server.pooling.init_timeout_s,
-                    profile=self.profile,
-                    spoken=self.spoken,
-                )
+                await self._greet(upstream)
             except GatewayError as failure:
                 error = failure
             else:
@@ -307,11 +398,35 @@ class Container(Listener):
                 if self._listening is not None:
                     nursery.start_soon(self._listening.run)
                 nursery.start_soon(self._keep_listing, upstream)
+                nursery.start_soon(self._keep_frost, upstream)
                 nursery.start_soon(end_when_hung, upstream)
                 await upstream.wait_gone()
                 error = upstream.ended
             nursery.cancel_scope.cancel()
         return error
+
+    async def _greet(self, upstream: Upstream) -> None:
+        """Does the handshake, once it is known for whom.
+
+        Raises:
+            GatewayError: it failed, or the server ended before.
+        """
+        if not self.told:
+            self._keeper.opened(self)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_cancel_when_gone, upstream, nursery.cancel_scope)
+                await self._told.wait()
+                nursery.cancel_scope.cancel()
+            if upstream.ended is not None:
+                raise upstream.ended
+        began = trio.current_time()
+        self.spoken = await greet(
+            upstream,
+            within_s=self.server.pooling.init_timeout_s,
+            profile=self.profile,
+            spoken=self.spoken,
+        )
+        self.start_s += trio.current_time() - began
 
     def _greeted(self, upstream: Upstream) -> None:
         """The handshake is done."""
@@ -319,9 +434,22 @@ class Container(Listener):
         if upstream.dialect.era == "modern":
             self._listening = Listening(upstream, missed=self.read_lists)
         self.idle_since = trio.current_time()
-        took_ms = round((self.idle_since - self.started) * 1000)
+        took_ms = round(self.start_s * 1000)
         log.info("server_ready", server=self.server.name, name=upstream.pipe.name, ms=took_ms)
+        if self._freezer is not None:
+            self._frost = Frost(self._freezer, upstream.pipe.name)
         self._keeper.became_ready(self)
+
+    async def _keep_frost(self, upstream: Upstream) -> None:
+        """Freezes and thaws it as told; what cannot be thawed is of no use to anyone."""
+        while self._frost is not None:
+            try:
+                await self._frost.next_thaw()
+            except BackendError as error:
+                upstream.end(Gone(f"server {self.server.name} could not be thawed: {error}"))
+                return
+            self.idle_since = trio.current_time()
+            self._keeper.thawed(self)
 
     async def _end_when_stopped(self, scope: trio.CancelScope) -> None:
         """Ends the life once `stop` was called, at whatever point it is."""
@@ -358,7 +486,8 @@ class Container(Listener):
 
     def answered(self) -> None:
         """A call was settled."""
-        self.idle_since = trio.current_time()
+        if not self.inflight:
+            self.idle_since = trio.current_time()
         self._keeper.has_room(self)
 
     def tasked(self, call: Call, answer: Answer) -> None:
@@ -394,6 +523,12 @@ class Container(Listener):
     def asked(self, request: ServerRequest) -> None:
         """A request to the client."""
         self._keeper.asked(self, request)
+
+
+async def _cancel_when_gone(upstream: Upstream, scope: trio.CancelScope) -> None:
+    """Ends a wait for something else once the server is gone."""
+    await upstream.wait_gone()
+    scope.cancel()
 
 
 def _text(raw: msgspec.Raw | None) -> str:

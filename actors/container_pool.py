@@ -13,23 +13,29 @@ from typing import Literal
 
 import trio
 
-from actors import assignment
+from actors import assignment, sizing
+from actors.budget import UNBOUNDED, MemoryBudget
 from actors.call import Call, Deadlines
 from actors.container import Container, spoken_key
 from actors.failed_starts import FailedStarts
 from actors.fleet import Fleet
 from actors.kit.mailbox import Mailbox
+from actors.orphans import Orphans
 from actors.pool_lists import PoolLists
+from actors.relief import Holding
 from actors.reports import PoolState, Reports
 from actors.server_request import ServerRequest
+from actors.spares import Spares
+from actors.tally import Tally
 from actors.upstream import Opener, failure_of
 from actors.waiting import WaitingCalls
-from gateway.catalog.model import EnabledServer
+from gateway.catalog.model import ContainerLaunch, EnabledServer
 from gateway.errors import GatewayError, Gone, Unavailable
 from gateway.jsonrpc.messages import Notification
 from gateway.mcp.listing import ServerLists
-from gateway.mcp.profile import NEUTRAL, ClientProfile, stranger
+from gateway.mcp.profile import ClientProfile, stranger
 from gateway.mcp.spoken import UNASKED, Spoken
+from gateway.ports import Freezer
 from gateway.telemetry.log import get_logger
 
 log = get_logger("pool")
@@ -51,6 +57,8 @@ class ContainerPool:
         reports: where news go.
         recall: which eras the server was found to speak earlier.
         random: jitter of the pauses after failed starts.
+        freezer: what freezes and measures its containers, None where they are none.
+        budget: the memory that all servers share.
     """
 
     def __init__(
@@ -63,27 +71,34 @@ class ContainerPool:
         reports: Reports,
         random: Random,
         recall: Callable[[], Spoken] = lambda: UNASKED,
+        freezer: Freezer | None = None,
+        budget: MemoryBudget = UNBOUNDED,
     ) -> None:
         self.server = server
         self._opener = opener
         self._starts = starts
         self._deadlines = deadlines
         self._reports = reports
+        self._freezer = freezer
+        self._budget = budget
+        self._usual_bytes: int | None = None
+        """What the greatest container used when they were measured last; None before the first was."""
         self._fleet = Fleet()
         self._waiting = WaitingCalls(self._wake_idle_waiters)
         self._lists = PoolLists(reports)
         self._failures = FailedStarts(random)
+        self._orphans = Orphans(random, reports)
         self._mailbox: Mailbox[Mail] = Mailbox(_MAILBOX_CAPACITY)
         self._looking = False
         """A `look` is in the mailbox."""
-        self._profile = NEUTRAL
-        """The newest client's: spares are greeted in the name of a client like the last one."""
+        self._tally = Tally()
+        self._spares = Spares(self._tally)
         self._recall = recall
         self._spoken: Spoken | None = None
         self._wake_at = math.inf
         self._closing = False
-        self._quiet = trio.Event()
-        """Set, and replaced, whenever the pool may have become idle."""
+        self._idle_waiters = trio.lowlevel.ParkingLot()
+        """Those who wait for the pool to be idle; they look again whenever it may be."""
 
     def __repr__(self) -> str:
         """The server and what runs."""
@@ -105,11 +120,10 @@ class ContainerPool:
         container = self._fleet.by_owner.get(call.owner)
         if (
             container is not None
-            and container.ready
-            and not container.stale
-            and container.inflight < self.server.pooling.max_inflight
+            and container.has_room(self.server.pooling.max_inflight)
             and call.owner not in self._waiting.queues
         ):
+            self._tally.hits += 1
             container.start(call)
         else:
             self._place(call)
@@ -117,23 +131,31 @@ class ContainerPool:
     def release(self, owner: str) -> None:
         """The owner left: its queued calls are withdrawn and its containers stop."""
         self._waiting.withdraw_all(owner)
+        self._orphans.drop(owner)
         for container in self._fleet.owned(owner):
+            container.subscriptions.clear()
             self._fleet.retire(container)
 
     def expect(self, profile: ClientProfile) -> None:
-        """A client has come: what is started ahead of its calls is greeted in its name."""
-        alone = self.server.pooling.isolation in {"session", "call"}
-        self._profile = profile if alone else stranger(profile.era)
+        """A client has come: a spare is greeted in its name, before its first call needs one."""
+        if self.server.pooling.isolation not in {"session", "call"}:
+            profile = stranger(profile.era)
+        kind = self._kind_for(profile, profile)
+        self._spares.expect(profile, kind)
+        if (key := sizing.to_greet(self._fleet.slots(), kind)) is not None:
+            self._fleet[key].tell(profile)
+        elif (key := sizing.to_wake(self._fleet.slots(), kind)) is not None:
+            self._fleet[key].thaw()
 
     def inform(self, owner: str, notification: Notification) -> None:
         """Passes a client's notification on to its owner's running server, if there is one."""
-        container = self._fleet.by_owner.get(owner)
+        container = self._fleet.of(owner)
         if container is not None and container.upstream is not None:
             container.upstream.send(notification)
 
     def set_log_level(self, owner: str, level: str) -> None:
         """Tells the owner's running server how much its client wants to hear."""
-        container = self._fleet.by_owner.get(owner)
+        container = self._fleet.of(owner)
         if container is not None and container.upstream is not None:
             container.upstream.set_log_level(level)
 
@@ -152,30 +174,64 @@ class ContainerPool:
             call.owner,
             self.server.pooling,
             waiting=self._waiting.count(call.owner),
-            profile=spoken_key(self.spoken.era_for(call.profile.era), call.greeting),
+            profile=self._kind_for(call.profile, call.greeting),
         )
         match decision:
             case assignment.Use(key):
                 self._use(self._fleet[key], call)
             case assignment.Await():
                 self._waiting.add(call)
+            case assignment.Claim(key):
+                self._claim(self._fleet[key], call)
             case assignment.Start(evict):
                 if (error := self._failures.refusal(self.server.name)) is not None:
                     call.settle(failure_of(error))
                     return
                 if evict is not None:
                     self._fleet.retire(self._fleet[evict])
+                self._tally.misses += 1
+                self._arrived()
                 self._waiting.add(call)
+                self._budget.make_room(self._size_bytes())
                 self._add(owner=call.owner, profile=call.greeting)
+
+    def _claim(self, container: Container, call: Call) -> None:
+        """Has a container that is not ready made so for the call's owner."""
+        if container.open:
+            self._tally.hits += 1
+        else:
+            self._tally.misses += 1
+        if container.owner is None:
+            self._tally.avoided += container.open
+            self._arrived()
+        self._waiting.add(call)
+        container.owner = call.owner
+        container.tell(call.greeting)
+        container.thaw()
+
+    def _arrived(self) -> None:
+        """An owner needs a container of its own: there may be too few spares now."""
+        self._spares.arrived(trio.current_time())
+        self._look()
 
     def _use(self, container: Container, call: Call) -> None:
         """Gives the call to a ready container, which belongs to the call's owner from now on."""
+        if container.owner is None:
+            self._tally.hits += 1
+            self._tally.avoided += 1
+            self._arrived()
         self._fleet.hand_over(container, call.owner)
         if self.server.pooling.isolation == "call" and not call.tasked:
             container.retire()
         container.start(call)
-        if assignment.missing_spares(self._fleet.slots(), self.server.pooling):
-            self._look()
+
+    def _fill(self, container: Container, owner: str) -> None:
+        """Gives a container calls of its owner that wait, as long as it has room."""
+        while container.has_room(self.server.pooling.max_inflight):
+            call = self._waiting.take(owner)
+            if call is None:
+                return
+            container.start(call)
 
     def _serve_waiting(self, owner: str) -> None:
         """Places the queued calls of an owner again, in their order, as far as there is room."""
@@ -189,12 +245,25 @@ class ContainerPool:
 
     # --- what containers tell ----------------------------------------------------------------------------------
 
+    def opened(self, container: Container) -> None:  # noqa: ARG002 -- all are looked at
+        """A spare runs: there may be one too many, or somebody who waits for its lists."""
+        self._look()
+
     def became_ready(self, container: Container) -> None:
         """The handshake is done: its calls go out."""
         self._failures.succeeded()
+        self._tally.starts.append(container.start_s)
         if not self._is_outdated(container):
             self._spoken = self.spoken.merged(container.spoken)
         if container.owner is not None:
+            self._fleet.hand_over(container, container.owner)
+            self._orphans.hand_over(container, container.owner)
+            self._serve_waiting(container.owner)
+        self._look()
+
+    def thawed(self, container: Container) -> None:
+        """It takes calls again: those of its owner that wait."""
+        if container.owner is not None and not container.stale:
             self._fleet.hand_over(container, container.owner)
             self._serve_waiting(container.owner)
         self._look()
@@ -203,8 +272,8 @@ class ContainerPool:
         """A call was answered: the next one of its owner goes out, or the container is idle."""
         self._wake_idle_waiters()
         owner = container.owner
-        if owner is not None and owner in self._waiting.queues and not container.stale:
-            self._serve_waiting(owner)
+        if owner is not None and owner in self._waiting.queues:
+            self._fill(container, owner)
         if not container.inflight and (
             container.stale
             or not container.has_listed
@@ -227,10 +296,15 @@ class ContainerPool:
             self._reports.changed_for(container.owner, self.server.name, None)
         if self._closing:
             return
+        if container.owner is not None and container.subscriptions:
+            self._orphans.keep(container.owner, container.profile, container.subscriptions)
         if error is not None:
             self._failed(container, error)
-        elif container.owner is not None:
-            self._serve_waiting(container.owner)
+        else:
+            if not container.ready:
+                self._failures.given_up()
+            if container.owner is not None:
+                self._serve_waiting(container.owner)
         self._look()
 
     def _failed(self, container: Container, error: GatewayError) -> None:
@@ -327,7 +401,7 @@ class ContainerPool:
     async def wait_idle(self) -> None:
         """Returns once no call waits or is in flight. The deadline is the caller's."""
         while not self.idle():
-            await self._quiet.wait()
+            await self._idle_waiters.park()
 
     def state(self) -> PoolState:
         """The pool for people."""
@@ -341,37 +415,142 @@ class ContainerPool:
             waiting=len(self._waiting),
             failures=self._failures.count,
             last_error=str(self._failures.last_error or ""),
+            tally=self._tally.report(),
+            memory_bytes=sum(map(self._used_bytes, self._fleet)),
         )
+
+    async def measure(self) -> None:
+        """Asks the engine what each container uses. The deadline is the caller's."""
+        if (freezer := self._freezer) is not None:
+            async with trio.open_nursery() as nursery:
+                for container in self._fleet.live():
+                    if container.open:
+                        nursery.start_soon(container.measure, freezer)
+            measured = [item.measured_bytes for item in self._fleet if item.measured_bytes]
+            if (usual := max(measured, default=self._usual_bytes)) != self._usual_bytes:
+                # More spares may fit now, or fewer.
+                self._usual_bytes = usual
+                self._look()
+
+    def holdings(self) -> list[Holding]:
+        """Its containers as the memory budget sees them."""
+        floor = {slot.key for slot in sizing.floor(self._fleet.slots(), self.server.pooling)}
+        return [
+            Holding(
+                server=self.server.name,
+                key=item.key,
+                used_bytes=self._used_bytes(item),
+                idle_since=item.idle_since,
+                idle=item.frozen or item.freezable or (item.open and not item.told),
+                awake=item.freezable,
+                owned=item.owner is not None,
+                floor=item.key in floor,
+            )
+            for item in self._fleet
+        ]
+
+    def freeze(self, key: int) -> None:
+        """Has a container frozen, if it is idle."""
+        self._fleet.freeze(self._fleet[key])
+
+    def give_up(self, key: int) -> None:
+        """Stops a container for its memory; what it was kept for starts another."""
+        self._fleet.retire(self._fleet[key])
+
+    def _size_bytes(self) -> int:
+        """What one more container will use: as much as the greatest of the last ones, else what it may."""
+        launch = self.server.launch
+        most = launch.memory_bytes if isinstance(launch, ContainerLaunch) else 0
+        return most if self._usual_bytes is None else self._usual_bytes
+
+    def _used_bytes(self, container: Container) -> int:
+        """What a container uses, as far as it is known."""
+        measured = container.measured_bytes
+        return self._size_bytes() if measured is None else measured
 
     def _act(self, nursery: trio.Nursery) -> None:
         """Starts and stops what the rules ask for, and decides when to look again."""
         now = trio.current_time()
         pooling = self.server.pooling
         self._serve_everybody()
-        for key in assignment.expired(self._fleet.slots(), now, pooling):
+        plan = self._spares.forecast(pooling, now)
+        for key in assignment.expired(self._fleet.slots(), now, pooling, spares=plan.spares):
             self._fleet.retire(self._fleet[key])
-        if now >= self._failures.paused_until:
-            for _ in range(assignment.missing_spares(self._fleet.slots(), pooling)):
-                self._add(owner=None, profile=self._profile)
+        adopting = self._adopt(now)
+        self._refill(plan.spares)
+        frost = self._see_to_frost(now, 0 if self._budget.near else plan.awake)
         self._see_to_lists()
         self._fleet.start_new(nursery)
-        expiry = assignment.next_expiry(self._fleet.slots(), pooling)
-        self._wake_at = math.inf if expiry is None else expiry
+        expiry = assignment.next_expiry(self._fleet.slots(), pooling, spares=plan.spares)
+        self._wake_at = min(plan.until, adopting, frost, math.inf if expiry is None else expiry)
         if self._failures.paused_until > now and pooling.warm:
             self._wake_at = min(self._wake_at, self._failures.paused_until)
 
+    def _adopt(self, now: float) -> float:
+        """Starts servers for those whose subscriptions nobody sees to; their next call would do the same.
+
+        Returns:
+            When to look at them again.
+        """
+        wake_at = math.inf
+        for orphan in self._orphans:
+            if any(item.owner == orphan.owner for item in self._fleet.live()):
+                continue
+            due = max(orphan.due, self._failures.paused_until)
+            if due > now:
+                wake_at = min(wake_at, due)
+            elif self._failures.refusal(self.server.name) is None and assignment.room(
+                self._fleet.slots(), self.server.pooling
+            ):
+                self._add(owner=orphan.owner, profile=orphan.profile)
+        return wake_at
+
+    def _see_to_frost(self, now: float, awake: int) -> float:
+        """Freezes spares that are not needed soon, and thaws those that are.
+
+        Returns:
+            When to look again.
+        """
+        if self._freezer is None:
+            return math.inf
+        for key in sizing.to_thaw(self._fleet.slots(), awake):
+            self._fleet[key].thaw()
+        due, again = sizing.to_freeze(self._fleet.slots(), now, awake)
+        for key in due:
+            self._fleet.freeze(self._fleet[key])
+        return again
+
+    def _refill(self, spares: int) -> None:
+        """Starts the spares that are missing; not while calls wait for starts, which would take longer for it."""
+        awaited = any(item.owner is not None and not item.ready for item in self._fleet.live())
+        if awaited or self._failures.refusal(self.server.name) is not None:
+            return
+        slots = self._fleet.slots()
+        missing = self._spares.missing(slots, spares)
+        for profile in missing[: assignment.room(slots, self.server.pooling)]:
+            # The first one of a server is how it is learned what others of it need.
+            is_first = self._usual_bytes is None and not self._fleet.live()
+            if not (is_first or self._budget.fits(self._size_bytes())):
+                return
+            self._add(owner=None, profile=profile)
+
     def _see_to_lists(self) -> None:
-        """Reads lists where they are due; where nothing runs, something is started for it."""
+        """Reads lists where they are due; where no server was spoken to, one is for it."""
         live = self._fleet.live()
         self._lists.read_unseen(live)
-        if self._lists.wanted and not live:
-            if (error := self._failures.refusal(self.server.name)) is not None:
-                self._lists.failed(self.server.name, error)
-            else:
-                self._add(owner=None, profile=self._profile)
+        if not self._lists.wanted or any(item.told and not item.frozen for item in live):
+            return
+        if live:
+            live[0].tell(self._spares.newest)
+            live[0].thaw()
+        elif (error := self._failures.refusal(self.server.name)) is not None:
+            self._lists.failed(self.server.name, error)
+        else:
+            self._add(owner=None, profile=self._spares.newest)
 
-    def _add(self, *, owner: str | None, profile: ClientProfile) -> None:
+    def _add(self, *, owner: str | None, profile: ClientProfile | None) -> None:
         """Has one more container started."""
+        self._failures.begun()
         self._fleet.add(
             Container(
                 self._fleet.next_key(),
@@ -382,9 +561,14 @@ class ContainerPool:
                 spoken=self.spoken,
                 starts=self._starts,
                 keeper=self,
+                freezer=self._freezer,
             )
         )
         self._look()
+
+    def _kind_for(self, client: ClientProfile, greeting: ClientProfile) -> str:
+        """What a server was told of its client that serves calls of `client`, and is greeted with `greeting`."""
+        return spoken_key(self.spoken.era_for(client.era), greeting)
 
     def _look(self) -> None:
         """Has `run` look at what is to be done."""
@@ -398,5 +582,5 @@ class ContainerPool:
 
     def _wake_idle_waiters(self) -> None:
         """Has those who wait for the pool to be idle look again, after the present step."""
-        self._quiet.set()
-        self._quiet = trio.Event()
+        if self._idle_waiters:
+            self._idle_waiters.unpark_all()

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from actors.server_request import ServerRequest
+from actors.tally import Tallied
 from gateway.errors import GatewayError
 from gateway.jsonrpc.messages import Notification
 from gateway.mcp.listing import ServerLists
@@ -42,3 +43,6 @@ class PoolState(msgspec.Struct, frozen=True):
     waiting: int
     failures: int
     last_error: str
+    tally: Tallied = Tallied()
+    memory_bytes: int = 0
+    """What its containers use: as measured last, else the most that they may."""

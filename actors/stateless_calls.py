@@ -274,6 +274,7 @@ class StatelessCalls:
             fields,
             server=route.server,
             owner=owner,
+            client=f"{order.principal.name}:{order.said.client_name}",
             timeout_s=door.server.pooling.timeout_s,
             profile=profile,
             greeting=stranger("modern") if owner == EVERYBODY else profile,

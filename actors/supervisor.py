@@ -3,8 +3,10 @@
     gateway                     one_for_one
     ├── deadlines               expires calls
     ├── sessions                expires sessions, runs their tasks
+    ├── memory-budget           freezes and stops what is idle where memory is short
     ├── listings                saves lists, tells of changes
     ├── last-words              keeps the stderr of servers that ended
+    ├── control                 tells the gateway's state to commands of its user
     ├── reaper                  removes what killed gateways of this home left
     ├── catalog-watcher         publishes snapshots
     ├── snapshots               applies what was published
@@ -15,6 +17,7 @@ Must not know transports: whoever opens the gateway gets `Sessions` and `Health`
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -28,6 +31,7 @@ from msgspec import structs
 
 from actors import container, remote
 from actors.backends import Backends, open_backends
+from actors.budget import Holder, MemoryBudget
 from actors.call import Deadlines
 from actors.call_log import CallLog
 from actors.catalog_watcher import CatalogWatcher
@@ -39,6 +43,7 @@ from actors.last_words import LastWords
 from actors.listings import Lister, Listings
 from actors.poci import PociServer
 from actors.reports import PoolState
+from actors.session_store import SessionStore
 from actors.sessions import SessionRegistry
 from actors.upstream import Opener
 from gateway import limits
@@ -56,13 +61,14 @@ from gateway.home import Home
 from gateway.mcp.spoken import Spoken
 from gateway.options import GatewayOptions
 from gateway.telemetry.log import get_logger, redact_values
+from gateway.transports.control import serve_control
 
 log = get_logger("gateway")
 
 _SNAPSHOT_MAILBOX = 4
 
 
-class ServerDoor(Door, Lister, Protocol):
+class ServerDoor(Door, Lister, Holder, Protocol):
     """A server as the root sees it: a pool, or the tools of a `poci` entry."""
 
     async def run(self) -> None:
@@ -122,8 +128,15 @@ class Gateway:
             changed=self._lists_changed,
         )
         self._call_log = CallLog(enabled=options.log_calls)
+        self._store = SessionStore(home.sessions) if options.session_store else None
+        if self._store is not None:
+            self._store.load()
         self.sessions = SessionRegistry(
-            self.listings, lambda: self.doors, words=self._words, call_log=self._call_log
+            self.listings,
+            lambda: self.doors,
+            words=self._words,
+            call_log=self._call_log,
+            store=self._store,
         )
         self.started = trio.current_time()
         self._hurry = trio.Event()
@@ -133,6 +146,7 @@ class Gateway:
         self._backends = backends
         self._random = Random()  # noqa: S311 - jitter, not secrecy
         self._deadlines = Deadlines()
+        self._budget = MemoryBudget(options.memory_budget_bytes, self.doors.items)
         self._starts = trio.CapacityLimiter(limits.PARALLEL_STARTS)
         self._mailbox: Mailbox[Published] = Mailbox(_SNAPSHOT_MAILBOX, name="snapshots")
         self._watcher: CatalogWatcher | None = None
@@ -167,6 +181,12 @@ class Gateway:
             for name in self.doors:
                 self._tree.start_child(self._pool_spec(name))
             task_status.started()
+
+    async def _tell(self) -> bytes:
+        """The state for the commands of our user, with the memory that containers use now."""
+        await self._budget.measure()
+        about = {"pid": os.getpid(), "instance": self._backends.instance_id}
+        return msgspec.json.encode({**about, **self.report()})
 
     def hurry(self) -> None:
         """Has the end, or the one under way, come at once: servers get a moment to end by themselves, no more."""
@@ -254,11 +274,19 @@ class Gateway:
             ChildSpec(name="call-log", run=self._call_log.run),
             ChildSpec(name="deadlines", run=self._deadlines.run),
             ChildSpec(name="sessions", run=self.sessions.run),
+            ChildSpec(name="memory-budget", run=self._budget.run),
             ChildSpec(name="listings", run=self.listings.run),
             ChildSpec(name="last-words", run=self._words.run),
+            ChildSpec(
+                name="control",
+                run=partial(serve_control, self._backends.control_path, self._tell),
+            ),
             ChildSpec(name="reaper", run=self._backends.reap_forever),
             ChildSpec(name="snapshots", run=self._apply_published, mailboxes=(self._mailbox,)),
         ]
+        if self._store is not None:
+            # Before `sessions`, and so stopped after it: these are written down as they close.
+            children.insert(0, ChildSpec(name="session-store", run=self._store.run))
         if not self.options.static:
             self._watcher = CatalogWatcher(
                 load=self._load,
@@ -303,6 +331,8 @@ class Gateway:
             reports=self.sessions,
             random=self._random,
             recall=partial(self._spoken_by, server.name),
+            freezer=self._backends.freezer if isinstance(server.launch, ContainerLaunch) else None,
+            budget=self._budget,
         )
 
     def _spoken_by(self, name: str) -> Spoken:

@@ -1,11 +1,11 @@
-"""The calls of one server that wait for a container, by owner and in their order. Must not know what they wait for."""
+"""The calls of one server that wait for a container, by owner, their clients in turn. Must not know what they wait for."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from actors.call import Call
+from actors.turns import Turns
 from actors.upstream import failure_of
 from gateway.errors import GatewayError
 
@@ -18,7 +18,7 @@ class WaitingCalls:
     """
 
     def __init__(self, left: Callable[[], None]) -> None:
-        self.queues: dict[str, deque[Call]] = {}
+        self.queues: dict[str, Turns] = {}
         """By owner; none is empty. A warm call only looks whether its owner is here."""
         self._left = left
 
@@ -31,17 +31,26 @@ class WaitingCalls:
         return len(self.queues.get(owner, ()))
 
     def add(self, call: Call) -> None:
-        """Puts a call at the end of its owner's queue."""
+        """Puts a call at the end of its client's line."""
         call.holder = self
-        self.queues.setdefault(call.owner, deque()).append(call)
+        self.queues.setdefault(call.owner, Turns()).add(call)
+
+    def take(self, owner: str) -> Call | None:
+        """The next call of an owner, which waits no longer; None where there is none."""
+        queue = self.queues.get(owner)
+        if queue is None:
+            return None
+        call = queue.take()
+        if not queue:
+            del self.queues[owner]
+        call.holder = None
+        return call
 
     def withdraw(self, call: Call, reason: str) -> None:  # noqa: ARG002 - nobody has to be told
         """Takes a call out of its queue."""
         queue = self.queues.get(call.owner)
-        if queue is not None and call in queue:
-            queue.remove(call)
-            if not queue:
-                del self.queues[call.owner]
+        if queue is not None and queue.remove(call) and not queue:
+            del self.queues[call.owner]
         call.holder = None
         self._left()
 
@@ -49,12 +58,13 @@ class WaitingCalls:
         """Takes an owner's calls out and places them, one by one, until one is queued again."""
         queue = self.queues.pop(owner, None)
         while queue:
-            call = queue.popleft()
+            call = queue.take()
             call.holder = None
             place(call)
             if owner in self.queues:
-                # Queued again, so there is no room for those behind it either.
-                self.queues[owner].extend(queue)
+                # Queued again, so there is no room for those behind it either; and it goes on being the next one.
+                queue.put_back(call)
+                self.queues[owner] = queue
                 return
 
     def withdraw_all(self, owner: str) -> None:

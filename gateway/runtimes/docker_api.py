@@ -6,6 +6,7 @@ Each method runs in a worker thread, takes and gives plain values, and raises ou
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from gateway.runtimes.engine_endpoint import Endpoint
 from gateway.runtimes.engine_facts import EngineFacts, Found, PullEvents, PullProgress
 from gateway.runtimes.engine_faults import not_pulled, unreachable
 from gateway.runtimes.engine_http import Refused
+from gateway.runtimes.fifo_config import ImageFacts
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -58,6 +60,7 @@ class DockerApi:
                 version=str(info.get("ServerVersion", "")),
                 api_version=client.api_version,
                 maps_users="name=rootless" in options or "name=userns" in options,
+                kernel=str(info.get("KernelVersion", "")),
             )
 
     def api_version(self) -> str:
@@ -106,6 +109,34 @@ class DockerApi:
             with self._calling() as client, _tolerating(_NOT_FOUND):
                 client.wait(identity, timeout=int(limits.REMOVE_TIMEOUT_S), condition="removed")
 
+    def pause(self, identity: str) -> None:
+        """Freezes all processes of a container; fine if they are frozen."""
+        with self._calling() as client, _tolerating(_CONFLICT):
+            client.pause(identity)
+
+    def unpause(self, identity: str) -> None:
+        """Has a paused container go on. Right after a pause an engine may still say that it is not paused."""
+        for pause_s in (*limits.THAW_RETRIES_S, None):
+            try:
+                with self._calling() as client:
+                    client.unpause(identity)
+            except Refused as error:
+                if pause_s is None or "is not paused" not in error.reason:
+                    raise
+                time.sleep(pause_s)
+            else:
+                return
+
+    def memory_bytes(self, identity: str) -> int:
+        """What a container uses, less the file pages that the kernel may drop at once."""
+        with self._calling() as client:
+            told = client.stats(identity, stream=False, one_shot=True)
+        memory = told.get("memory_stats") or {}
+        details = memory.get("stats") or {}
+        # The names under version 2 and 1 of control groups.
+        droppable = details.get("inactive_file", details.get("total_inactive_file", 0))
+        return max(0, int(memory.get("usage", 0)) - int(droppable))
+
     def image_id(self, image: str) -> str | None:
         """The id of a local image, None where it is not there."""
         try:
@@ -116,6 +147,22 @@ class DockerApi:
             if isinstance(error, Refused) and error.status != _NOT_FOUND:
                 raise
             return None
+
+    def image_facts(self, image: str) -> ImageFacts:
+        """What a local image does by itself.
+
+        Raises:
+            ImageMissing
+        """
+        with self._calling() as client:
+            found = client.inspect_image(image)  # type: ignore[no-untyped-call] # so in its stubs
+        config = found.get("Config") or {}
+        return ImageFacts(
+            id=str(found["Id"]),
+            entrypoint=tuple(config.get("Entrypoint") or ()),
+            command=tuple(config.get("Cmd") or ()),
+            env=tuple(line.partition("=")[0] for line in config.get("Env") or ()),
+        )
 
     def pull(self, image: str, report: Callable[[PullProgress], None]) -> None:
         """Pulls an image. `report` is called for each event, and may end the pull by raising.

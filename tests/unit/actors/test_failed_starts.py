@@ -34,6 +34,25 @@ async def test_the_refusal_says_how_long_and_why(autojump_clock: MockClock) -> N
     assert "no such command" in str(refusal)
     await trio.sleep_until(starts.paused_until)
     assert starts.refusal("fake") is None
+    starts.begun()
     starts.add()
     starts.forget()
+    assert starts.refusal("fake") is None
+
+
+async def test_after_the_pause_one_start_is_tried_and_decides(autojump_clock: MockClock) -> None:
+    """Whoever comes meanwhile is told so; a start that was called off decides nothing."""
+    starts = FailedStarts(Random(1))
+    for _ in range(BEFORE_PAUSE):
+        starts.begun()
+        starts.add()
+    await trio.sleep_until(starts.paused_until)
+    starts.begun()
+    assert "it is tried again just now" in str(starts.refusal("fake"))
+    starts.given_up()
+    assert starts.refusal("fake") is None
+    starts.begun()
+    starts.succeeded()
+    assert starts.refusal("fake") is None
+    starts.begun()
     assert starts.refusal("fake") is None

@@ -40,6 +40,10 @@ async def test_calls_are_placed_in_their_order_until_one_must_wait(waiting: Wait
     waiting.place_again("session:a", place)
     assert placed == calls[:1]
     assert list(waiting.queues["session:a"]) == calls[1:]
+    assert [waiting.take("session:a"), waiting.take("session:a")] == calls[1:]
+    assert waiting.take("session:a") is None
+    for call in calls[1:]:
+        waiting.add(call)
     assert (len(waiting), waiting.count("session:b")) == (2, 0)
 
 
