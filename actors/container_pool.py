@@ -285,7 +285,7 @@ class ContainerPool:
             self._look()
 
     def free_earlier(self, container: Container) -> None:  # noqa: ARG002 -- all are looked at
-        """A task is over: when to look next is decided anew."""
+        """A task or a subscription is over: when to look next is decided anew."""
         self._look()
 
     def exited(self, container: Container, error: GatewayError | None) -> None:
