@@ -56,7 +56,7 @@ class Keeper(Protocol):
         """A call was answered."""
 
     def free_earlier(self, container: Container) -> None:
-        """It may be idle sooner than it seemed."""
+        """It may be idle sooner than it seemed: a task is over, or a subscription."""
 
     def exited(self, container: Container, error: GatewayError | None) -> None:
         """Nothing of it is left; `error` says why where nobody asked it to stop."""
@@ -287,6 +287,8 @@ class Container(Listener):
             self.subscriptions.discard(bytes(call.fields["uri"]))
         if self._listening is not None and call.method in _SUBSCRIBING:
             self._listening.take(call)
+            # No request of its own goes out, so that no answer has the pool look.
+            self._keeper.free_earlier(self)
         else:
             self.upstream.start(call)
 
