@@ -6,11 +6,13 @@ import json
 
 import pytest
 import trio
+from msgspec import structs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.assignment import EVERYBODY
 from actors.call import Answer, Call
 from gateway import limits
+from gateway.catalog.model import RemoteLaunch
 from gateway.errors import ImageMissing, StartFailed
 from gateway.jsonrpc.messages import Failure, Notification, Request, Result
 from gateway.mcp.profile import ClientProfile
@@ -458,6 +460,23 @@ async def test_while_owners_keep_coming_spares_are_there_without_a_floor(
     assert (tallied.hits, tallied.hits + tallied.misses) == (tallied.avoided, 12)
     await trio.sleep(30)
     assert backend.running == []
+
+
+async def test_no_spares_are_started_ahead_at_remote_servers(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Somebody else pays for the sessions there."""
+    backend, answers = FakeBackend(), Answers()
+    server = structs.replace(
+        enabled(max=20), launch=RemoteLaunch(url="https://x/mcp", transport="streamable-http")
+    )
+    pool = make_pool(nursery, backend, server)
+    for number in range(12):
+        pool.submit(answers.call(f"session:{number}"))
+        await trio.sleep(2)
+        pool.release(f"session:{number}")
+    assert pool.state().tally.avoided == 0
+    assert len(backend.opened) == 12
 
 
 async def test_starts_that_calls_wait_for_come_before_spares(
