@@ -37,6 +37,7 @@ from gateway.upstreams.stdio import StdioPipe
 log = get_logger("container")
 
 _decode_text = msgspec.json.Decoder(str).decode
+_CLOSE_S = 2 * (limits.STOP_DEADLINE_S + limits.REMOVE_TIMEOUT_S)
 _SUBSCRIBING = frozenset({"resources/subscribe", "resources/unsubscribe"})
 
 
@@ -374,7 +375,9 @@ class Container(Listener):
                 self.retire()
             if self.upstream is not None:
                 self.upstream.end(Gone(f"server {self.server.name} was stopped"))
-            await self._close(pipe)
+            # As long as both of its steps bound themselves to: it is never what ends them.
+            with trio.move_on_after(_CLOSE_S, shield=True):
+                await self._close(pipe)
         return error
 
     async def _close(self, pipe: MessagePipe) -> None:

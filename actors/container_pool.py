@@ -151,7 +151,7 @@ class ContainerPool:
         """Passes a client's notification on to its owner's running server, if there is one."""
         container = self._fleet.of(owner)
         if container is not None and container.upstream is not None:
-            container.upstream.send(notification)
+            container.upstream.inform(notification)
 
     def set_log_level(self, owner: str, level: str) -> None:
         """Tells the owner's running server how much its client wants to hear."""

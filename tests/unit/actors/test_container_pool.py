@@ -17,6 +17,7 @@ from gateway.errors import ImageMissing, StartFailed
 from gateway.jsonrpc.messages import Failure, Notification, Request, Result
 from gateway.mcp.profile import ClientProfile
 from tests.fakes.house import Answers, FakeBackend, FakeFreezer, Notes, enabled, make_pool
+from tests.fakes.modern_server import ModernServer
 from tests.fakes.server import FakeServer, raw, tool
 
 
@@ -720,6 +721,19 @@ async def test_servers_are_told_of_their_client(
         "notifications/roots/list_changed",
     ]
     assert len(backend.opened[1].requests("logging/setLevel")) == 1
+
+
+async def test_a_server_is_told_only_what_its_revision_has(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Modern ones know nothing of roots that change."""
+    backend, answers = FakeBackend(ModernServer), Answers()
+    pool = make_pool(nursery, backend, enabled())
+    pool.submit(answers.call())
+    await wait_all_tasks_blocked()
+    pool.inform("session:a", Notification("notifications/roots/list_changed"))
+    told = [one.method for one in backend.opened[-1].seen if isinstance(one, Notification)]
+    assert "notifications/roots/list_changed" not in told
 
 
 async def test_subscriptions_keep_a_container(
