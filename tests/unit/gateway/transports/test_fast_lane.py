@@ -44,6 +44,30 @@ async def test_posts_are_served_without_hypercorn(lane: Site) -> None:
         assert (await client.post("/mcp", json=modern, headers=headers)).status_code == 200
 
 
+@pytest.mark.usefixtures("hypercorn_is_idle")
+async def test_event_streams_are_served_without_hypercorn(lane: Site) -> None:
+    """Both kinds, their refusals, and the end of a session; the connection goes on after it."""
+    async with lane.connect() as client:
+        session = {"Mcp-Session-Id": client.headers["Mcp-Session-Id"]}
+        refused = await client.get(
+            "/mcp", headers={"Accept": "text/event-stream", **session, "Mcp-Session-Id": "x"}
+        )
+        assert refused.status_code == 404
+        async with lane.listen("/mcp", Accept="text/event-stream", **session) as stream:
+            assert stream.headers["x-accel-buffering"] == "no"
+            lane.last.notify()
+            assert "list_changed" in (await stream.event())[1]
+            lane.last.close()
+            assert await stream.event() == ("", "")
+            await stream.stream.send_all(post(lane, PING))
+            assert (await read_until(stream.stream, b"}}")).startswith(b"HTTP/1.1 404")
+    async with lane.listen("/sse", Accept="text/event-stream") as stream:
+        assert (await stream.event())[0] == "endpoint"
+        session = lane.last
+    with trio.fail_after(2):
+        await session.was_closed.wait()
+
+
 async def test_lane_and_hypercorn_take_turns_on_one_connection(lane: Site) -> None:
     """In order, also where all is sent at once."""
     async with lane.connect(), await connect(lane) as stream:
