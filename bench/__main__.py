@@ -42,7 +42,8 @@ def main(arguments: list[str]) -> int:
     """The command; its exit status: 0 if every target is kept, 1 if not, 2 if nothing could be measured."""
     options = _parser().parse_args(arguments)
     # Ended in whatever way, the run ends its programs and removes its containers.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     if options.write_docs:
         write_docs()
         return 0
@@ -52,8 +53,6 @@ def main(arguments: list[str]) -> int:
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
     write_results(results, options.output)
     if options.reference:
         write_results(results, REFERENCE)
@@ -96,6 +95,10 @@ def write_docs() -> None:
 def say(sentence: str) -> None:
     """A progress line, with the time of day: the full plan takes minutes."""
     print(f"[{time.strftime('%H:%M:%S')}] bench: {sentence}", file=sys.stderr, flush=True)
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def _look(plan: Plan) -> float:

@@ -89,6 +89,9 @@ def test_the_quick_run_has_a_wide_band() -> None:
     for ratio, outcome in ((40.0, "kept"), (100.0, "missed")):
         results = _results(RowFigures(number=1, rounds=_rounds(ratio)))
         assert [v.outcome for v in judge(results, rows, quick=True)] == [outcome]
+    awake = RowFigures(number=1, rounds=_rounds(100), asleep=_rounds(9))
+    assert [v.outcome for v in judge(_results(awake), rows, quick=True)] == ["kept"]
+    assert [v.outcome for v in judge(_results(awake), rows)] == ["missed"]
 
 
 def test_figures_without_spinners_stand_beside() -> None:
