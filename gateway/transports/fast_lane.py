@@ -49,6 +49,8 @@ class FastLane:
         self._checked: CheckedHead | None = None
         """The head that was looked at last, and what was made of it."""
         self._head: RequestHead | None = None
+        self._is_last = False
+        """Whether the client wants the connection to end with the answer."""
         self._busy = False
         """Whether an answer is in the making."""
         self._answered = trio.Event()
@@ -60,6 +62,7 @@ class FastLane:
         """Whether it serves such a request."""
         if checked is not self._checked:
             self._checked = checked
+            self._is_last = checked.headers.get(b"connection", b"").lower() == _ENDED
             self._head = self._read(checked)
         return self._head is not None
 
@@ -70,7 +73,7 @@ class FastLane:
             ClientLeft: the client is gone.
         """
         line, head = self._line, self._request
-        line.ends = line.ends or checked.headers.get(b"connection", b"").lower() == _ENDED
+        line.ends = line.ends or self._is_last
         try:
             admitted = self._front.admit(head)
             size = checked.body_bytes
@@ -94,15 +97,17 @@ class FastLane:
             ClientLeft: the client is gone.
         """
         line, head = self._line, self._request
-        if b"expect" in checked.headers and not line.held:
-            line.outflow.write(CONTINUE)
-        try:
-            body = await line.body(checked, limits.MAX_FRAME_BYTES, stalled=self._stalled)
-        except Refused as fault:
-            self._reply(explain(head, fault))
-            return
-        if self._given_up:
-            raise ClientLeft
+        body = line.whole_body(checked)
+        if body is None:
+            if b"expect" in checked.headers and not line.held:
+                line.outflow.write(CONTINUE)
+            try:
+                body = await line.body(checked, limits.MAX_FRAME_BYTES, stalled=self._stalled)
+            except Refused as fault:
+                self._reply(explain(head, fault))
+                return
+            if self._given_up:
+                raise ClientLeft
         outcome = self._front.take(head, posting, body)
         if isinstance(outcome, Reply):
             self._reply(outcome)

@@ -7,6 +7,7 @@ import trio
 import trio.testing
 
 from gateway import limits
+from gateway.errors import Unauthorized
 from tests.unit.gateway.transports.serving import EventStream, Site, request
 from tests.unit.gateway.transports.test_listen import post, read_until
 from tests.unit.gateway.transports.test_stateless_http import META, VERSION
@@ -219,3 +220,17 @@ async def test_an_answer_that_cannot_be_said_is_500_and_costs_nobody_else(
         assert answer.startswith(b"HTTP/1.1 500")
         assert b"inside" not in answer
     assert "request_failed" in caplog.text
+
+
+async def test_who_asks_is_looked_at_each_time(lane: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head that comes again is found where it led before; its token may have been withdrawn meanwhile."""
+
+    def refuse(*_: object) -> None:
+        raise Unauthorized("withdrawn")
+
+    async with lane.connect(), await connect(lane) as stream:
+        await stream.send_all(post(lane, PING))
+        assert (await read_until(stream, b"{}}")).startswith(b"HTTP/1.1 200")
+        monkeypatch.setattr(lane.front._auth, "authenticate", refuse)
+        await stream.send_all(post(lane, PING))
+        assert (await read_until(stream, b"}}")).startswith(b"HTTP/1.1 401")
