@@ -24,6 +24,8 @@ class Slot(msgspec.Struct, frozen=True):
     `owner` is None for a spare. `stale`: its spec is outdated, or it is on its way out; it takes no new call.
     `idle_since` is the time of its last activity. `profile` is the key of what the server was told of its client.
     `pinned`: it holds subscriptions, and must stay though it is idle. `stopping`: nothing more is to be decided of it.
+    `told`: it was told of a client, or will be as soon as it is open; a spare that was not can be greeted for anyone.
+    `open`: it runs, greeted or not.
     """
 
     key: int
@@ -35,6 +37,13 @@ class Slot(msgspec.Struct, frozen=True):
     profile: str = ""
     pinned: bool = False
     stopping: bool = False
+    told: bool = True
+    open: bool = True
+
+    @property
+    def kind(self) -> str | None:
+        """What it was told of its client, None where it was not told yet."""
+        return self.profile if self.told else None
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -47,13 +56,19 @@ class Await(msgspec.Struct, frozen=True):
     """Queue the call: something that is under way will serve it."""
 
 
+class Claim(msgspec.Struct, frozen=True):
+    """Queue the call: this spare is its owner's from now on, and serves it once it is greeted."""
+
+    key: int
+
+
 class Start(msgspec.Struct, frozen=True):
     """Queue the call and start a container for its owner, first stopping the slot `evict` if there is one."""
 
     evict: int | None = None
 
 
-Decision = Use | Await | Start
+Decision = Use | Await | Claim | Start
 
 
 def place(
@@ -74,19 +89,38 @@ def place(
         return Use(min(free, key=lambda slot: slot.inflight).key)
     if own and owner != EVERYBODY:
         return Await()
+    spare = _spare_for(profile, slots, pooling)
+    starting = sum(1 for slot in own if not slot.ready)
+    underway = starting and waiting < starting * pooling.max_inflight
+    if spare is not None and not (isinstance(spare, Claim) and underway):
+        return spare
+    return Await() if underway else _start(slots, owner, pooling)
+
+
+def _spare_for(profile: str, slots: Sequence[Slot], pooling: Pooling) -> Use | Claim | None:
+    """The best spare for a call: a ready one, else the one that will be soonest."""
     spares = [
-        slot for slot in slots if slot.owner is None and not slot.stale and slot.profile == profile
+        slot
+        for slot in slots
+        if slot.owner is None and not slot.stale and slot.kind in {profile, None}
     ]
     ready = [slot for slot in spares if _has_room(slot, pooling)]
     if ready:
         return Use(max(ready, key=lambda slot: slot.idle_since).key)
-    starting = sum(1 for slot in own if not slot.ready)
-    if starting and waiting < starting * pooling.max_inflight:
-        return Await()
+    return Claim(min(spares, key=_till_ready).key) if spares else None
+
+
+def _start(slots: Sequence[Slot], owner: str, pooling: Pooling) -> Start | Await:
+    """One more container, in place of somebody's idle one where there are too many."""
     if len(slots) < pooling.max:
         return Start()
     victim = _victim(slots, owner)
     return Start(evict=victim) if victim is not None else Await()
+
+
+def _till_ready(slot: Slot) -> tuple[bool, bool, int]:
+    """Orders spares by how soon they are ready: what runs, then what is told already, then what was started first."""
+    return not slot.open, not slot.told, slot.key
 
 
 def _has_room(slot: Slot, pooling: Pooling) -> bool:
@@ -108,30 +142,31 @@ def _victim(slots: Iterable[Slot], owner: str) -> int | None:
     return min(idle, key=lambda slot: slot.idle_since).key if idle else None
 
 
-def expired(slots: Iterable[Slot], now: float, pooling: Pooling) -> list[int]:
+def expired(slots: Iterable[Slot], now: float, pooling: Pooling, *, spares: int) -> list[int]:
     """The slots to stop now: stale ones without a call, and those that have been idle for long enough."""
-    return [slot.key for slot, expiry in _expiries(slots, pooling) if expiry <= now]
+    return [slot.key for slot, expiry in _expiries(slots, pooling, spares) if expiry <= now]
 
 
-def next_expiry(slots: Iterable[Slot], pooling: Pooling) -> float | None:
+def next_expiry(slots: Iterable[Slot], pooling: Pooling, *, spares: int) -> float | None:
     """When `expired` may next name a slot, on the clock of `idle_since`; None if time alone changes nothing."""
-    return min((expiry for _, expiry in _expiries(slots, pooling)), default=None)
+    return min((expiry for _, expiry in _expiries(slots, pooling, spares)), default=None)
 
 
-def _expiries(slots: Iterable[Slot], pooling: Pooling) -> Iterator[tuple[Slot, float]]:
+def _expiries(slots: Iterable[Slot], pooling: Pooling, spares: int) -> Iterator[tuple[Slot, float]]:
     """The idle slots that do not stay, each with the time from which on it is not kept.
 
-    What stays: the `warm` freshest spares, and the owned slots of a `long_lived` server until their owner leaves. A
-    spare beyond the floor was started for its lists alone: a client that lists may call at once, so it is kept for a
+    What stays: the `spares` freshest spares, and the owned slots of a `long_lived` server until their owner leaves. A
+    spare beyond those was started for its lists alone: a client that lists may call at once, so it is kept for a
     moment, and no longer.
     """
     spares_kept = 0
     for slot in sorted(slots, key=lambda slot: slot.idle_since, reverse=True):
-        if slot.inflight or not slot.ready or slot.stopping or (slot.pinned and not slot.stale):
+        settled = slot.ready or (slot.open and not slot.told)
+        if slot.inflight or not settled or slot.stopping or (slot.pinned and not slot.stale):
             continue
         if slot.stale:
             yield slot, -math.inf
-        elif slot.owner is None and spares_kept < pooling.warm:
+        elif slot.owner is None and spares_kept < spares:
             spares_kept += 1
         elif slot.owner is None:
             yield slot, slot.idle_since + min(pooling.idle_s, limits.LISTED_IDLE_S)
@@ -139,7 +174,6 @@ def _expiries(slots: Iterable[Slot], pooling: Pooling) -> Iterator[tuple[Slot, f
             yield slot, slot.idle_since + pooling.idle_s
 
 
-def missing_spares(slots: Sequence[Slot], pooling: Pooling) -> int:
-    """How many spares to start so that the floor of `warm` holds, within `max`."""
-    spares = sum(1 for slot in slots if slot.owner is None and not slot.stale)
-    return max(0, min(pooling.warm - spares, pooling.max - len(slots)))
+def room(slots: Sequence[Slot], pooling: Pooling) -> int:
+    """How many more containers there may be."""
+    return max(0, pooling.max - len(slots))

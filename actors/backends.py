@@ -18,7 +18,7 @@ from gateway import limits
 from gateway.errors import BackendError, EngineRefuses, EngineUnreachable
 from gateway.home import Home
 from gateway.options import GatewayOptions
-from gateway.ports import Link, OneShotRuntime, RunOutput, Runtime, StartRequest
+from gateway.ports import Freezer, Link, OneShotRuntime, RunOutput, Runtime, StartRequest
 from gateway.runtimes.choice import RuntimeByLaunch
 from gateway.runtimes.container_config import Owner
 from gateway.runtimes.docker_engine import DockerEngine
@@ -66,6 +66,21 @@ class Backends:
         self._docker = docker
         self._substitute = substitute
         """The folder that stands for a home that cannot be written; it goes with us."""
+
+    @property
+    def freezer(self) -> Freezer | None:
+        """What freezes and measures containers."""
+        return self._docker.freezer if self._docker is not None else None
+
+    @property
+    def instance_id(self) -> str:
+        """This gateway's, among those of its home."""
+        return self._lock.instance_id
+
+    @property
+    def control_path(self) -> Path:
+        """Where this gateway's own socket is."""
+        return self._home.control(self._lock.instance_id)
 
     @property
     def shares_files(self) -> bool:

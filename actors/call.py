@@ -40,6 +40,7 @@ class Call:
         greeting: what a legacy server that is started for this call is told, once; the profile by default.
         progress_token: the client's token, None if it wants no progress.
         owner: who a container's state belongs to; calls of one owner may share a container.
+        client: who makes it: clients that share an owner take turns where calls must wait.
         timeout_s: until the answer, and anew with each progress notification.
         settled: told once, with None for a call that was withdrawn.
         relayed: told each message of the server that belongs to this call, apart from the answer.
@@ -48,7 +49,7 @@ class Call:
     __slots__ = (
         "_relayed",
         "_settled",
-        "cap",
+        "client",
         "deadline",
         "fields",
         "greeting",
@@ -79,11 +80,13 @@ class Call:
         profile: ClientProfile = NEUTRAL,
         greeting: ClientProfile | None = None,
         progress_token: Id | None = None,
+        client: str = "",
     ) -> None:
         self.method = method
         self.fields = fields
         self.server = server
         self.owner = owner
+        self.client = client
         self.timeout_s = timeout_s
         self.profile = profile
         self.greeting = profile if greeting is None else greeting
@@ -97,10 +100,14 @@ class Call:
         """The id under which the server has it; 0 before it was sent."""
         self.started = trio.current_time()
         self.deadline = self.started + timeout_s
-        self.cap = self.started + max(timeout_s, limits.CALL_TIMEOUT_CAP_S)
         self.is_settled = False
         self._settled = settled
         self._relayed = relayed
+
+    @property
+    def cap(self) -> float:
+        """The latest moment at which it may end, whatever its server shows or asks."""
+        return self.started + max(self.timeout_s, limits.CALL_TIMEOUT_CAP_S)
 
     def settle(self, answer: Answer | None) -> None:
         """Hands the answer over. Later answers are ignored: the first one counts."""
@@ -109,6 +116,16 @@ class Call:
         self.is_settled = True
         self.holder = None
         self._settled(self, answer)
+
+    def observe(self, seen: Callable[[Call, Answer | None], None]) -> None:
+        """Has its end told to `seen` as well, before its maker."""
+        settled = self._settled
+
+        def both(call: Call, answer: Answer | None) -> None:
+            seen(call, answer)
+            settled(call, answer)
+
+        self._settled = both
 
     def relay(self, message: Message) -> None:
         """Passes on a message that belongs to this call, unless it is settled."""

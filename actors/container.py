@@ -6,6 +6,7 @@ how calls are placed; that is the pool's business, which reads this object's fie
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -21,14 +22,14 @@ from actors.server_request import ServerRequest
 from actors.upstream import Listener, Opener, Upstream
 from gateway import limits
 from gateway.catalog.model import ContainerLaunch, EnabledServer, ProcessLaunch, RemoteLaunch
-from gateway.errors import GatewayError, Gone, StartFailed
+from gateway.errors import BackendError, GatewayError, Gone, StartFailed
 from gateway.jsonrpc.messages import Failure, Notification
 from gateway.mcp import listen, tasks
 from gateway.mcp.listing import ServerLists
-from gateway.mcp.profile import ClientProfile
+from gateway.mcp.profile import NEUTRAL, ClientProfile
 from gateway.mcp.spoken import Spoken
 from gateway.mcp.versions import Era
-from gateway.ports import MessagePipe, Runtime, StartRequest
+from gateway.ports import Freezer, MessagePipe, Runtime, StartRequest
 from gateway.telemetry.log import get_logger
 from gateway.upstreams.stdio import StdioPipe
 
@@ -40,6 +41,9 @@ _SUBSCRIBING = frozenset({"resources/subscribe", "resources/unsubscribe"})
 
 class Keeper(Protocol):
     """The pool, as its containers see it. All of it returns at once."""
+
+    def opened(self, container: Container) -> None:
+        """It runs, and waits to be told of a client."""
 
     def became_ready(self, container: Container) -> None:
         """The handshake is done."""
@@ -74,7 +78,8 @@ class Container(Listener):
         server: what it runs.
         opener: how it is started.
         owner: whose it is from the start on, None for a spare.
-        profile: the client that it is started for; a legacy server is told of it, once.
+        profile: the client that it is started for; a legacy server is told of it, once. None: it is not spoken to before
+            `tell` names one.
         spoken: which eras the server is known to speak.
         starts: how many may start at a time, over all servers.
         keeper: the pool.
@@ -87,7 +92,7 @@ class Container(Listener):
         opener: Opener,
         *,
         owner: str | None,
-        profile: ClientProfile,
+        profile: ClientProfile | None,
         spoken: Spoken,
         starts: trio.CapacityLimiter,
         keeper: Keeper,
@@ -95,7 +100,11 @@ class Container(Listener):
         self.key = key
         self.server = server
         self.owner = owner
-        self.profile = profile
+        self.profile = profile or NEUTRAL
+        self._told = trio.Event()
+        """Set once it is known for which client it is greeted."""
+        if profile is not None:
+            self._told.set()
         self.spoken = _carried(server, spoken)
         """Which eras it is known to speak; what was found out while greeting it included."""
         self.subscriptions: set[bytes] = set()
@@ -110,6 +119,10 @@ class Container(Listener):
         self.upstream: Upstream | None = None
         self.started = trio.current_time()
         self.idle_since = self.started
+        self.measured_bytes: int | None = None
+        """The memory that it used when that was asked last."""
+        self.start_s = 0.0
+        """How long it took to start and greet it, without what it waited for."""
         self._opener = opener
         self._pipe: MessagePipe | None = None
         self._starts = starts
@@ -129,8 +142,18 @@ class Container(Listener):
 
     @property
     def ready(self) -> bool:
-        """Whether the handshake is done and the server still there."""
-        return self.upstream is not None and self.upstream.hello is not None
+        """Whether the handshake was done."""
+        return self.upstream is not None
+
+    @property
+    def open(self) -> bool:
+        """Whether it runs, greeted or not."""
+        return self._pipe is not None
+
+    @property
+    def told(self) -> bool:
+        """Whether it is known for which client it is greeted."""
+        return self._told.is_set()
 
     @property
     def era(self) -> Era:
@@ -165,7 +188,7 @@ class Container(Listener):
         if self._stop.is_set():
             return "stopping"
         if not self.ready:
-            return "starting"
+            return "open" if self.open and not self.told else "starting"
         if self.inflight:
             return "busy"
         return "warm" if self.owner is None else "idle"
@@ -174,6 +197,18 @@ class Container(Listener):
     def name(self) -> str:
         """What a person would look for, "" before it is started."""
         return self._pipe.name if self._pipe is not None else ""
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory that it uses, or may use at most where it was not measured."""
+        launch = self.server.launch
+        most = launch.memory_bytes if isinstance(launch, ContainerLaunch) else 0
+        return most if self.measured_bytes is None else self.measured_bytes
+
+    async def measure(self, freezer: Freezer) -> None:
+        """Asks the engine what it uses; an engine that does not say leaves the former figure."""
+        with suppress(BackendError):
+            self.measured_bytes = await freezer.memory_bytes(self.name)
 
     def stderr_tail(self) -> str:
         """The last of what it wrote on its stderr."""
@@ -191,6 +226,24 @@ class Container(Listener):
             profile=self.spoken_key,
             pinned=bool(self.subscriptions),
             stopping=self._stop.is_set() or self.upstream_ended,
+            told=self.told,
+            open=self.open,
+        )
+
+    def tell(self, profile: ClientProfile) -> None:
+        """Has it greeted for that client as soon as it runs. Only the first one counts."""
+        if not self.told:
+            self.profile = profile
+            self._told.set()
+
+    def has_room(self, max_inflight: int) -> bool:
+        """Whether it takes a call now, where it may have so many at a time."""
+        upstream = self.upstream
+        return (
+            upstream is not None
+            and upstream.ended is None
+            and not self._retired
+            and upstream.inflight < max_inflight
         )
 
     def start(self, call: Call) -> None:
@@ -198,15 +251,20 @@ class Container(Listener):
         if self.upstream is None:
             call.settle(None)
             return
-        self.idle_since = trio.current_time()
         if call.method == "resources/subscribe":
             self.subscriptions.add(bytes(call.fields["uri"]))
+            call.observe(self._subscribed)
         elif call.method == "resources/unsubscribe":
             self.subscriptions.discard(bytes(call.fields["uri"]))
         if self._listening is not None and call.method in _SUBSCRIBING:
             self._listening.take(call)
         else:
             self.upstream.start(call)
+
+    def _subscribed(self, call: Call, answer: Answer | None) -> None:
+        """A subscription was made, or not: then there is nothing to stay for."""
+        if not isinstance(answer, msgspec.Raw):
+            self.subscriptions.discard(bytes(call.fields["uri"]))
 
     def retire(self) -> None:
         """Takes no more calls; what is in flight may end."""
@@ -265,7 +323,10 @@ class Container(Listener):
         try:
             with self._opening:
                 async with self._starts:
+                    began = trio.current_time()
                     self._pipe = await self._opener()
+                    self.idle_since = trio.current_time()
+                    self.start_s = self.idle_since - began
         except GatewayError as failure:
             error = failure
         except Exception as bug:  # noqa: BLE001 -- what one entry trips over must not end the others' servers
@@ -294,12 +355,7 @@ class Container(Listener):
             nursery.start_soon(upstream.run)
             nursery.start_soon(self._end_when_stopped, nursery.cancel_scope)
             try:
-                self.spoken = await greet(
-                    upstream,
-                    within_s=self.server.pooling.init_timeout_s,
-                    profile=self.profile,
-                    spoken=self.spoken,
-                )
+                await self._greet(upstream)
             except GatewayError as failure:
                 error = failure
             else:
@@ -313,13 +369,36 @@ class Container(Listener):
             nursery.cancel_scope.cancel()
         return error
 
+    async def _greet(self, upstream: Upstream) -> None:
+        """Does the handshake, once it is known for whom.
+
+        Raises:
+            GatewayError: it failed, or the server ended before.
+        """
+        if not self.told:
+            self._keeper.opened(self)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_cancel_when_gone, upstream, nursery.cancel_scope)
+                await self._told.wait()
+                nursery.cancel_scope.cancel()
+            if upstream.ended is not None:
+                raise upstream.ended
+        began = trio.current_time()
+        self.spoken = await greet(
+            upstream,
+            within_s=self.server.pooling.init_timeout_s,
+            profile=self.profile,
+            spoken=self.spoken,
+        )
+        self.start_s += trio.current_time() - began
+
     def _greeted(self, upstream: Upstream) -> None:
         """The handshake is done."""
         self.upstream = upstream
         if upstream.dialect.era == "modern":
             self._listening = Listening(upstream, missed=self.read_lists)
         self.idle_since = trio.current_time()
-        took_ms = round((self.idle_since - self.started) * 1000)
+        took_ms = round(self.start_s * 1000)
         log.info("server_ready", server=self.server.name, name=upstream.pipe.name, ms=took_ms)
         self._keeper.became_ready(self)
 
@@ -358,7 +437,8 @@ class Container(Listener):
 
     def answered(self) -> None:
         """A call was settled."""
-        self.idle_since = trio.current_time()
+        if not self.inflight:
+            self.idle_since = trio.current_time()
         self._keeper.has_room(self)
 
     def tasked(self, call: Call, answer: Answer) -> None:
@@ -394,6 +474,12 @@ class Container(Listener):
     def asked(self, request: ServerRequest) -> None:
         """A request to the client."""
         self._keeper.asked(self, request)
+
+
+async def _cancel_when_gone(upstream: Upstream, scope: trio.CancelScope) -> None:
+    """Ends a wait for something else once the server is gone."""
+    await upstream.wait_gone()
+    scope.cancel()
 
 
 def _text(raw: msgspec.Raw | None) -> str:

@@ -7,76 +7,45 @@ reloading are mail. The decisions are `actors.assignment`; this module does what
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable
 from random import Random
-from typing import Literal, Protocol
+from typing import Literal
 
-import msgspec
 import trio
-from msgspec import structs
 
-from actors import assignment
+from actors import assignment, sizing
 from actors.call import Call, Deadlines
 from actors.container import Container, spoken_key
-from actors.kit.backoff import Backoff
+from actors.failed_starts import FailedStarts
+from actors.fleet import Fleet
 from actors.kit.mailbox import Mailbox
+from actors.orphans import Orphans
+from actors.pool_lists import PoolLists
+from actors.reports import PoolState, Reports
 from actors.server_request import ServerRequest
+from actors.spares import Spares
+from actors.tally import Tally
 from actors.upstream import Opener, failure_of
-from gateway import limits
+from actors.waiting import WaitingCalls
 from gateway.catalog.model import EnabledServer
 from gateway.errors import GatewayError, Gone, Unavailable
 from gateway.jsonrpc.messages import Notification
 from gateway.mcp.listing import ServerLists
-from gateway.mcp.profile import NEUTRAL, ClientProfile, stranger
+from gateway.mcp.profile import ClientProfile, stranger
 from gateway.mcp.spoken import UNASKED, Spoken
+from gateway.ports import Freezer
 from gateway.telemetry.log import get_logger
 
 log = get_logger("pool")
 
 _MAILBOX_CAPACITY = 64
-_FAILURES_BEFORE_PAUSE = 3
-"""Starts that may fail in a row before further ones wait: one bad start must not delay the next call."""
-
-
-class Reports(Protocol):
-    """Where a pool's news go. All of it returns at once."""
-
-    def learned(self, server: str, lists: ServerLists) -> None:
-        """These are the server's lists."""
-
-    def unlisted(self, server: str, error: GatewayError) -> None:
-        """The server's lists could not be read."""
-
-    def changed_for(self, owner: str, server: str, lists: ServerLists | None) -> None:
-        """The lists as this owner's own container has them now; None: as everybody's again."""
-
-    def notified(self, owner: str, server: str, notification: Notification) -> None:
-        """A server's notification that belongs to no call."""
-
-    def asked(self, owner: str, request: ServerRequest) -> None:
-        """A server wants something of its client; answered at once where nobody can be asked."""
-
-    def last_words(self, server: str, stderr: str) -> None:
-        """A server has ended; this is the end of its stderr."""
-
-
-class PoolState(msgspec.Struct, frozen=True):
-    """A pool for people: `containers` are `(name, state, owner, calls in flight, age in seconds)`."""
-
-    server: str
-    containers: tuple[tuple[str, str, str | None, int, float], ...]
-    waiting: int
-    failures: int
-    last_error: str
-
 
 Mail = Literal["look"]
 """The only mail there is: look at what is to be done. The pool's fields say what, so mail may be conflated."""
 
 
 class ContainerPool:
-    """The pool of one server; also the holder of calls that wait for a container.
+    """The pool of one server.
 
     Args:
         server: what to run; `replace` changes it.
@@ -86,6 +55,7 @@ class ContainerPool:
         reports: where news go.
         recall: which eras the server was found to speak earlier.
         random: jitter of the pauses after failed starts.
+        freezer: what freezes and measures its containers, None where they are none.
     """
 
     def __init__(
@@ -98,44 +68,35 @@ class ContainerPool:
         reports: Reports,
         random: Random,
         recall: Callable[[], Spoken] = lambda: UNASKED,
+        freezer: Freezer | None = None,
     ) -> None:
         self.server = server
         self._opener = opener
         self._starts = starts
         self._deadlines = deadlines
         self._reports = reports
-        self._backoff = Backoff(
-            base_s=limits.START_BACKOFF_S,
-            cap_s=limits.START_BACKOFF_CAP_S,
-            random=random,
-            calm_s=limits.START_BACKOFF_CAP_S,
-        )
+        self._freezer = freezer
+        self._fleet = Fleet()
+        self._waiting = WaitingCalls(self._wake_idle_waiters)
+        self._lists = PoolLists(reports)
+        self._failures = FailedStarts(random)
+        self._orphans = Orphans(random, reports)
         self._mailbox: Mailbox[Mail] = Mailbox(_MAILBOX_CAPACITY)
         self._looking = False
         """A `look` is in the mailbox."""
-        self._containers: dict[int, Container] = {}
-        self._by_owner: dict[str, Container] = {}
-        """The newest container of an owner: the short cut of warm calls."""
-        self._waiting: dict[str, deque[Call]] = {}
-        self._to_start: list[Container] = []
-        self._profile = NEUTRAL
-        """The newest client's: spares are greeted in the name of a client like the last one."""
+        self._tally = Tally()
+        self._spares = Spares(self._tally)
         self._recall = recall
         self._spoken: Spoken | None = None
-        self._lists_wanted = False
-        self._last_key = 0
-        self._failures = 0
-        self._paused_until = -math.inf
-        self._last_error: GatewayError | None = None
         self._wake_at = math.inf
         self._closing = False
-        self._quiet = trio.Event()
-        """Set, and replaced, whenever the pool may have become idle."""
+        self._idle_waiters = trio.lowlevel.ParkingLot()
+        """Those who wait for the pool to be idle; they look again whenever it may be."""
 
     def __repr__(self) -> str:
         """The server and what runs."""
-        states = " ".join(container.state for container in self._containers.values())
-        return f"<ContainerPool {self.server.name} [{states}] waiting={self._queued()}>"
+        states = " ".join(container.state for container in self._fleet)
+        return f"<ContainerPool {self.server.name} [{states}] waiting={len(self._waiting)}>"
 
     @property
     def spoken(self) -> Spoken:
@@ -149,56 +110,49 @@ class ContainerPool:
     def submit(self, call: Call) -> None:
         """Sends a call to a container of its owner, or queues it and starts one. Returns at once."""
         self._deadlines.watch(call)
-        container = self._by_owner.get(call.owner)
+        container = self._fleet.by_owner.get(call.owner)
         if (
             container is not None
-            and container.ready
-            and not container.stale
-            and container.inflight < self.server.pooling.max_inflight
-            and call.owner not in self._waiting
+            and container.has_room(self.server.pooling.max_inflight)
+            and call.owner not in self._waiting.queues
         ):
+            self._tally.hits += 1
             container.start(call)
         else:
             self._place(call)
 
-    def withdraw(self, call: Call, reason: str) -> None:  # noqa: ARG002 - nobody has to be told
-        """Takes a call out of the queue."""
-        queue = self._waiting.get(call.owner)
-        if queue is not None and call in queue:
-            queue.remove(call)
-            if not queue:
-                del self._waiting[call.owner]
-        call.holder = None
-        self._wake_idle_waiters()
-
     def release(self, owner: str) -> None:
         """The owner left: its queued calls are withdrawn and its containers stop."""
-        for call in list(self._waiting.get(owner, ())):
-            call.withdraw("owner left")
-        for container in self._containers.values():
-            if container.owner == owner:
-                self._retire(container)
+        self._waiting.withdraw_all(owner)
+        self._orphans.drop(owner)
+        for container in self._fleet.owned(owner):
+            container.subscriptions.clear()
+            self._fleet.retire(container)
 
     def expect(self, profile: ClientProfile) -> None:
-        """A client has come: what is started ahead of its calls is greeted in its name."""
-        alone = self.server.pooling.isolation in {"session", "call"}
-        self._profile = profile if alone else stranger(profile.era)
+        """A client has come: a spare is greeted in its name, before its first call needs one."""
+        if self.server.pooling.isolation not in {"session", "call"}:
+            profile = stranger(profile.era)
+        kind = self._kind_for(profile, profile)
+        self._spares.expect(profile, kind)
+        if (key := sizing.to_greet(self._fleet.slots(), kind)) is not None:
+            self._fleet[key].tell(profile)
 
     def inform(self, owner: str, notification: Notification) -> None:
         """Passes a client's notification on to its owner's running server, if there is one."""
-        container = self._by_owner.get(owner)
+        container = self._fleet.by_owner.get(owner)
         if container is not None and container.upstream is not None:
             container.upstream.send(notification)
 
     def set_log_level(self, owner: str, level: str) -> None:
         """Tells the owner's running server how much its client wants to hear."""
-        container = self._by_owner.get(owner)
+        container = self._fleet.by_owner.get(owner)
         if container is not None and container.upstream is not None:
             container.upstream.set_log_level(level)
 
     def want_lists(self) -> None:
         """Has the server's lists read, starting a container if none is there. Reported once they are known."""
-        self._lists_wanted = True
+        self._lists.wanted = True
         self._look()
 
     def _place(self, call: Call) -> None:
@@ -206,71 +160,92 @@ class ContainerPool:
         if self._closing:
             call.settle(failure_of(Unavailable(f"server {self.server.name} is being stopped")))
             return
-        queued = len(self._waiting.get(call.owner, ()))
         decision = assignment.place(
-            self._slots(),
+            self._fleet.slots(),
             call.owner,
             self.server.pooling,
-            waiting=queued,
-            profile=spoken_key(self.spoken.era_for(call.profile.era), call.greeting),
+            waiting=self._waiting.count(call.owner),
+            profile=self._kind_for(call.profile, call.greeting),
         )
         match decision:
             case assignment.Use(key):
-                self._use(self._containers[key], call)
+                self._use(self._fleet[key], call)
             case assignment.Await():
-                self._queue(call)
+                self._waiting.add(call)
+            case assignment.Claim(key):
+                self._claim(self._fleet[key], call)
             case assignment.Start(evict):
-                if (error := self._pause()) is not None:
+                if (error := self._failures.refusal(self.server.name)) is not None:
                     call.settle(failure_of(error))
                     return
                 if evict is not None:
-                    self._retire(self._containers[evict])
-                self._queue(call)
+                    self._fleet.retire(self._fleet[evict])
+                self._tally.misses += 1
+                self._arrived()
+                self._waiting.add(call)
                 self._add(owner=call.owner, profile=call.greeting)
+
+    def _claim(self, container: Container, call: Call) -> None:
+        """Has a spare that is not ready made so for the call's owner."""
+        if container.open:
+            self._tally.hits += 1
+            self._tally.avoided += 1
+        else:
+            self._tally.misses += 1
+        self._arrived()
+        self._waiting.add(call)
+        container.owner = call.owner
+        container.tell(call.greeting)
+
+    def _arrived(self) -> None:
+        """An owner needs a container of its own: there may be too few spares now."""
+        self._spares.arrived(trio.current_time())
+        self._look()
 
     def _use(self, container: Container, call: Call) -> None:
         """Gives the call to a ready container, which belongs to the call's owner from now on."""
-        container.owner = call.owner
-        self._by_owner[call.owner] = container
+        if container.owner is None:
+            self._tally.hits += 1
+            self._tally.avoided += 1
+            self._arrived()
+        self._fleet.hand_over(container, call.owner)
         if self.server.pooling.isolation == "call" and not call.tasked:
             container.retire()
         container.start(call)
-        if assignment.missing_spares(self._slots(), self.server.pooling):
-            self._look()
 
-    def _queue(self, call: Call) -> None:
-        """Lets a call wait for a container."""
-        call.holder = self
-        self._waiting.setdefault(call.owner, deque()).append(call)
+    def _fill(self, container: Container, owner: str) -> None:
+        """Gives a container calls of its owner that wait, as long as it has room."""
+        while container.has_room(self.server.pooling.max_inflight):
+            call = self._waiting.take(owner)
+            if call is None:
+                return
+            container.start(call)
 
     def _serve_waiting(self, owner: str) -> None:
         """Places the queued calls of an owner again, in their order, as far as there is room."""
-        queue = self._waiting.pop(owner, None)
-        while queue:
-            call = queue.popleft()
-            call.holder = None
-            self._place(call)
-            if owner in self._waiting:
-                # Queued again, so there is no room for those behind it either.
-                self._waiting[owner].extend(queue)
-                return
+        self._waiting.place_again(owner, self._place)
 
     def _serve_everybody(self) -> None:
         """Places the queued calls of owners without a container again: there may be room for one now."""
-        for owner in list(self._waiting):
-            if not any(container.owner == owner for container in self._live()):
+        for owner in list(self._waiting.queues):
+            if not any(container.owner == owner for container in self._fleet.live()):
                 self._serve_waiting(owner)
 
     # --- what containers tell ----------------------------------------------------------------------------------
 
+    def opened(self, container: Container) -> None:  # noqa: ARG002 -- all are looked at
+        """A spare runs: there may be one too many, or somebody who waits for its lists."""
+        self._look()
+
     def became_ready(self, container: Container) -> None:
         """The handshake is done: its calls go out."""
-        self._failures = 0
-        self._backoff.reset()
+        self._failures.succeeded()
+        self._tally.starts.append(container.start_s)
         if not self._is_outdated(container):
             self._spoken = self.spoken.merged(container.spoken)
         if container.owner is not None:
-            self._by_owner[container.owner] = container
+            self._fleet.hand_over(container, container.owner)
+            self._orphans.hand_over(container, container.owner)
             self._serve_waiting(container.owner)
         self._look()
 
@@ -278,13 +253,13 @@ class ContainerPool:
         """A call was answered: the next one of its owner goes out, or the container is idle."""
         self._wake_idle_waiters()
         owner = container.owner
-        if owner is not None and owner in self._waiting and not container.stale:
-            self._serve_waiting(owner)
+        if owner is not None and owner in self._waiting.queues:
+            self._fill(container, owner)
         if not container.inflight and (
             container.stale
             or not container.has_listed
             or self._wake_at == math.inf
-            or self._waiting
+            or self._waiting.queues
         ):
             self._look()
 
@@ -294,64 +269,52 @@ class ContainerPool:
 
     def exited(self, container: Container, error: GatewayError | None) -> None:
         """Nothing of it is left. Where it never became ready, those who waited for it get the reason."""
-        self._containers.pop(container.key, None)
+        self._fleet.remove(container)
         self._wake_idle_waiters()
-        owner = container.owner
-        if owner is not None and self._by_owner.get(owner) is container:
-            del self._by_owner[owner]
         if stderr := container.stderr_tail():
             self._reports.last_words(self.server.name, stderr)
-        if owner is not None:
-            self._reports.changed_for(owner, self.server.name, None)
+        if container.owner is not None:
+            self._reports.changed_for(container.owner, self.server.name, None)
         if self._closing:
             return
+        if container.owner is not None and container.subscriptions:
+            self._orphans.keep(container.owner, container.profile, container.subscriptions)
         if error is not None:
             self._failed(container, error)
-        elif owner is not None:
-            self._serve_waiting(owner)
+        else:
+            if not container.ready:
+                self._failures.given_up()
+            if container.owner is not None:
+                self._serve_waiting(container.owner)
         self._look()
 
     def _failed(self, container: Container, error: GatewayError) -> None:
         """A container ended unasked. After a failed start the waiting calls fail; after a death they try anew."""
-        self._last_error = error
+        self._failures.last_error = error
         log.warning("server_ended", server=self.server.name, reason=str(error))
         if container.ready:
             if container.owner is not None:
                 self._serve_waiting(container.owner)
             return
-        self._failures += 1
-        if self._failures >= _FAILURES_BEFORE_PAUSE:
-            self._paused_until = trio.current_time() + self._backoff.next_s()
+        self._failures.add()
         if container.owner is not None:
-            for call in self._waiting.pop(container.owner, ()):
-                call.settle(failure_of(error))
-        elif self._lists_wanted:
-            self._lists_wanted = False
-            self._reports.unlisted(self.server.name, error)
+            self._waiting.fail(container.owner, error)
+        else:
+            self._lists.failed(self.server.name, error)
 
     def listed(self, container: Container, lists: ServerLists, *, announced: bool) -> None:
-        """Lists were read: everybody's, unless a container announced a change that only its owner can see."""
-        if self._is_outdated(container):
-            return
-        self._lists_wanted = False
-        lists = structs.replace(lists, spoken=self.spoken)
-        private = self.server.pooling.isolation in {"session", "call"}
-        if announced and private and container.owner is not None:
-            self._reports.changed_for(container.owner, self.server.name, lists)
-        else:
-            self._reports.learned(self.server.name, lists)
-        self._look()
+        """Lists were read."""
+        if not self._is_outdated(container):
+            self._lists.take(self.server, container, lists, spoken=self.spoken, announced=announced)
+            self._look()
 
     def list_failed(self, container: Container, error: GatewayError) -> None:
         """Lists could not be read."""
         log.warning("list_failed", server=self.server.name, reason=str(error))
         container.has_listed = True
-        if self._is_outdated(container):
-            return
-        if self._lists_wanted:
-            self._lists_wanted = False
-            self._reports.unlisted(self.server.name, error)
-        self._look()
+        if not self._is_outdated(container):
+            self._lists.failed(self.server.name, error)
+            self._look()
 
     def notified(self, container: Container, notification: Notification) -> None:
         """A notification without a call goes to the owner."""
@@ -374,13 +337,8 @@ class ContainerPool:
             async with trio.open_nursery() as nursery:
                 await self._look_forever(nursery)
         finally:
-            self._to_start.clear()
-            self._containers.clear()
-            self._by_owner.clear()
-            waiting, self._waiting = self._waiting, {}
-            for queue in waiting.values():
-                for call in queue:
-                    call.settle(failure_of(Gone(f"server {self.server.name} was stopped")))
+            self._fleet.clear()
+            self._waiting.fail_all(Gone(f"server {self.server.name} was stopped"))
 
     async def _look_forever(self, nursery: trio.Nursery) -> None:
         """Acts whenever there is mail or the time has come."""
@@ -396,9 +354,7 @@ class ContainerPool:
 
     async def kill(self) -> None:
         """Ends every container at once, also while it is being stopped patiently."""
-        async with trio.open_nursery() as nursery:
-            for container in self._containers.values():
-                nursery.start_soon(container.kill)
+        await self._fleet.kill()
 
     def replace(self, server: EnabledServer, opener: Opener) -> None:
         """Runs another spec from now on: calls in flight end where they are, new ones get new containers."""
@@ -406,10 +362,9 @@ class ContainerPool:
             self._spoken = None
         self.server = server
         self._opener = opener
-        self._failures = 0
-        self._paused_until = -math.inf
-        for container in self._containers.values():
-            self._retire(container)
+        self._failures.forget()
+        for container in self._fleet:
+            self._fleet.retire(container)
         self._look()
 
     def tune(self, server: EnabledServer) -> None:
@@ -418,17 +373,16 @@ class ContainerPool:
 
     def retry_now(self) -> None:
         """Forgets earlier failures: something that may have caused them was changed."""
-        self._failures = 0
-        self._paused_until = -math.inf
+        self._failures.forget()
 
     def idle(self) -> bool:
         """Whether no call waits or is in flight."""
-        return not self._waiting and not any(item.inflight for item in self._containers.values())
+        return not self._waiting.queues and not any(item.inflight for item in self._fleet)
 
     async def wait_idle(self) -> None:
         """Returns once no call waits or is in flight. The deadline is the caller's."""
         while not self.idle():
-            await self._quiet.wait()
+            await self._idle_waiters.park()
 
     def state(self) -> PoolState:
         """The pool for people."""
@@ -436,87 +390,103 @@ class ContainerPool:
         return PoolState(
             server=self.server.name,
             containers=tuple(
-                (
-                    item.name,
-                    item.state,
-                    item.owner,
-                    item.inflight,
-                    now - item.started,
-                )
-                for item in self._containers.values()
+                (item.name, item.state, item.owner, item.inflight, now - item.started)
+                for item in self._fleet
             ),
-            waiting=self._queued(),
-            failures=self._failures,
-            last_error=str(self._last_error or ""),
+            waiting=len(self._waiting),
+            failures=self._failures.count,
+            last_error=str(self._failures.last_error or ""),
+            tally=self._tally.report(),
+            memory_bytes=sum(item.memory_bytes for item in self._fleet),
         )
+
+    async def measure(self) -> None:
+        """Asks the engine what each container uses. The deadline is the caller's."""
+        if (freezer := self._freezer) is not None:
+            async with trio.open_nursery() as nursery:
+                for container in self._fleet.live():
+                    if container.open:
+                        nursery.start_soon(container.measure, freezer)
 
     def _act(self, nursery: trio.Nursery) -> None:
         """Starts and stops what the rules ask for, and decides when to look again."""
         now = trio.current_time()
         pooling = self.server.pooling
         self._serve_everybody()
-        for key in assignment.expired(self._slots(), now, pooling):
-            self._retire(self._containers[key])
-        if now >= self._paused_until:
-            for _ in range(assignment.missing_spares(self._slots(), pooling)):
-                self._add(owner=None, profile=self._profile)
+        plan = self._spares.forecast(pooling, now)
+        for key in assignment.expired(self._fleet.slots(), now, pooling, spares=plan.spares):
+            self._fleet.retire(self._fleet[key])
+        adopting = self._adopt(now)
+        self._refill(plan.spares)
         self._see_to_lists()
-        for container in self._to_start:
-            nursery.start_soon(container.run)
-        self._to_start.clear()
-        expiry = assignment.next_expiry(self._slots(), pooling)
-        self._wake_at = math.inf if expiry is None else expiry
-        if self._paused_until > now and pooling.warm:
-            self._wake_at = min(self._wake_at, self._paused_until)
+        self._fleet.start_new(nursery)
+        expiry = assignment.next_expiry(self._fleet.slots(), pooling, spares=plan.spares)
+        self._wake_at = min(plan.until, adopting, math.inf if expiry is None else expiry)
+        if self._failures.paused_until > now and pooling.warm:
+            self._wake_at = min(self._wake_at, self._failures.paused_until)
+
+    def _adopt(self, now: float) -> float:
+        """Starts servers for those whose subscriptions nobody sees to; their next call would do the same.
+
+        Returns:
+            When to look at them again.
+        """
+        wake_at = math.inf
+        for orphan in self._orphans:
+            if any(item.owner == orphan.owner for item in self._fleet.live()):
+                continue
+            due = max(orphan.due, self._failures.paused_until)
+            if due > now:
+                wake_at = min(wake_at, due)
+            elif self._failures.refusal(self.server.name) is None and assignment.room(
+                self._fleet.slots(), self.server.pooling
+            ):
+                self._add(owner=orphan.owner, profile=orphan.profile)
+        return wake_at
+
+    def _refill(self, spares: int) -> None:
+        """Starts the spares that are missing; not while calls wait for starts, which would take longer for it."""
+        awaited = any(item.owner is not None and not item.ready for item in self._fleet.live())
+        if awaited or self._failures.refusal(self.server.name) is not None:
+            return
+        slots = self._fleet.slots()
+        missing = self._spares.missing(slots, spares)
+        for profile in missing[: assignment.room(slots, self.server.pooling)]:
+            self._add(owner=None, profile=profile)
 
     def _see_to_lists(self) -> None:
-        """Reads lists where they are wanted, or where a server has just run and may have changed."""
-        live = [item for item in self._live() if item.ready]
-        for container in live:
-            unseen = not container.has_listed and not container.inflight
-            if unseen and not container.listing and (container.owner or self._lists_wanted):
-                container.read_lists()
-        if self._lists_wanted and not any(True for _ in self._live()):
-            if (error := self._pause()) is not None:
-                self._lists_wanted = False
-                self._reports.unlisted(self.server.name, error)
-            else:
-                self._add(owner=None, profile=self._profile)
+        """Reads lists where they are due; where no server was spoken to, one is for it."""
+        live = self._fleet.live()
+        self._lists.read_unseen(live)
+        if not self._lists.wanted or any(item.told for item in live):
+            return
+        if live:
+            live[0].tell(self._spares.newest)
+        elif (error := self._failures.refusal(self.server.name)) is not None:
+            self._lists.failed(self.server.name, error)
+        else:
+            self._add(owner=None, profile=self._spares.newest)
 
-    def _add(self, *, owner: str | None, profile: ClientProfile) -> None:
+    def _add(self, *, owner: str | None, profile: ClientProfile | None) -> None:
         """Has one more container started."""
-        self._last_key += 1
-        container = Container(
-            self._last_key,
-            self.server,
-            self._opener,
-            owner=owner,
-            profile=profile,
-            spoken=self.spoken,
-            starts=self._starts,
-            keeper=self,
+        self._failures.begun()
+        self._fleet.add(
+            Container(
+                self._fleet.next_key(),
+                self.server,
+                self._opener,
+                owner=owner,
+                profile=profile,
+                spoken=self.spoken,
+                starts=self._starts,
+                keeper=self,
+            )
         )
-        self._containers[container.key] = container
-        self._to_start.append(container)
         self._look()
 
-    def _retire(self, container: Container) -> None:
-        """Takes a container out of use: at once where it is idle, after its calls where it is not."""
-        container.retire()
-        if container.owner is not None and self._by_owner.get(container.owner) is container:
-            del self._by_owner[container.owner]
-        if not container.inflight:
-            container.stop()
-
-    def _pause(self) -> Unavailable | None:
-        """Why nothing is started now, None if it may be."""
-        left = self._paused_until - trio.current_time()
-        if left <= 0:
-            return None
-        return Unavailable(
-            f"server {self.server.name} failed to start {self._failures} times in a row, it is tried again "
-            f"in {left:.0f} s; the last reason: {self._last_error}"
-        )
+    def _kind_for(self, client: ClientProfile, greeting: ClientProfile) -> str:
+        """What a server was told of its client that serves calls of `client`, and is greeted with `greeting`."""
+        return spoken_key(self.spoken.era_for(client.era), greeting)
 
     def _look(self) -> None:
         """Has `run` look at what is to be done."""
@@ -530,17 +500,5 @@ class ContainerPool:
 
     def _wake_idle_waiters(self) -> None:
         """Has those who wait for the pool to be idle look again, after the present step."""
-        self._quiet.set()
-        self._quiet = trio.Event()
-
-    def _live(self) -> list[Container]:
-        """The containers that take calls, or will."""
-        return [item for item in self._containers.values() if not item.stale]
-
-    def _slots(self) -> list[assignment.Slot]:
-        """All containers as the decisions see them."""
-        return [container.slot() for container in self._containers.values()]
-
-    def _queued(self) -> int:
-        """Calls that wait for a container."""
-        return sum(len(queue) for queue in self._waiting.values())
+        if self._idle_waiters:
+            self._idle_waiters.unpark_all()

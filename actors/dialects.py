@@ -28,7 +28,7 @@ class Dialect(Protocol):
     """A request that every server answers at once, whatever else it does."""
 
     def dressed(self, call: Call) -> Fields:
-        """The call's params as they are sent.
+        """The call's params as they are sent; not to be changed.
 
         Raises:
             InvalidParams: their `_meta` is no object.
@@ -75,7 +75,7 @@ class ModernDialect:
         fields = _with_token(call)
         if profile.era == "legacy":
             # The experiment's own way to ask for a task: here the server decides, and only where its client can.
-            fields.pop("task", None)
+            fields = {name: value for name, value in fields.items() if name != "task"}
         return meta.stamp(
             fields,
             version=self.version,
@@ -106,7 +106,7 @@ LEGACY = LegacyDialect()
 def _with_token(call: Call) -> Fields:
     """The params, with the call's number as its progress token where the client wants progress."""
     if call.progress_token is None:
-        return dict(call.fields)
+        return call.fields
     return params.with_progress_token(call.fields, call.number)
 
 

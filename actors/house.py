@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from actors.call import Call
+from actors.call_log import CallLog
 from actors.listings import Listings
 from actors.task_ids import TaskIds
 from gateway.catalog.model import EnabledServer
@@ -54,8 +55,8 @@ class House(Protocol):
         """The ids of tasks as clients see them."""
 
     @property
-    def log_calls(self) -> bool:
-        """Whether each call is logged."""
+    def call_log(self) -> CallLog:
+        """Where ended calls are noted."""
 
     @property
     def draining(self) -> bool:

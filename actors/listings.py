@@ -43,12 +43,21 @@ class Listings:
     Args:
         home: where the lists are kept, one file per `EnabledServer.list_key`.
         names: how colliding names are told apart.
+        schema_compat: whether tools are shown with simple schemas.
         changed: told after each change, a few at once.
     """
 
-    def __init__(self, home: Home, *, names: NameMode, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        home: Home,
+        *,
+        names: NameMode,
+        changed: Callable[[], None],
+        schema_compat: bool = False,
+    ) -> None:
         self._home = home
         self._names = names
+        self._schema_compat = schema_compat
         self._changed = changed
         self._servers: dict[str, EnabledServer] = {}
         self._listers: dict[str, Lister] = {}
@@ -283,4 +292,4 @@ class Listings:
             for name, server in self._servers.items()
             if (lists := shown[name]) is not None
         ]
-        return build_directory(offerings, names=self._names)
+        return build_directory(offerings, names=self._names, schema_compat=self._schema_compat)

@@ -16,8 +16,8 @@ import msgspec
 import trio
 
 from actors.call import Answer, Call
-from actors.container_pool import PoolState, Reports
 from actors.kit.guard import guard
+from actors.reports import PoolState, Reports
 from actors.upstream import Opener, failure_of
 from gateway import poci
 from gateway.catalog.launch import prepare_tool
@@ -161,6 +161,10 @@ class PociServer:
         """Returns once no call waits or runs. The deadline is the caller's."""
         while not self.idle():
             await self._quiet.wait()
+
+    async def measure(self) -> None:
+        """One-shot containers are gone before anybody could ask."""
+        await trio.lowlevel.checkpoint()
 
     def state(self) -> PoolState:
         """The server for people."""

@@ -57,6 +57,8 @@ class Session:
     ) -> None:
         self.id = session_id
         self.principal = principal
+        self.owner = f"session:{session_id}"
+        """This session as the owner of containers."""
         self.transport = transport
         self.protocol_version: str | None = None
         self.client_name = ""
@@ -84,11 +86,6 @@ class Session:
         return f"<Session {self.id[:6]} {self.transport} {self.client_name!r} calls={len(self._calls)}>"
 
     @property
-    def owner(self) -> str:
-        """This session as the owner of containers."""
-        return f"session:{self.id}"
-
-    @property
     def is_busy(self) -> bool:
         """Whether a request waits for its answer."""
         return bool(self._calls or self._pending)
@@ -102,7 +99,6 @@ class Session:
 
     def receive(self, message: Message, outlet: Outlet) -> None:
         """Takes one message. Returns at once; an answer, if one is due, arrives at `outlet` exactly once."""
-        self.last_active = trio.current_time()
         match message:
             case Request() if self.is_closed:
                 # A container for it would never be given up: whoever is gone does not leave again.
@@ -270,17 +266,19 @@ class Session:
         except UnknownTarget:
             if self._view.complete(limits.CALL_TIMEOUT_S):
                 raise
-            self._later(
-                request,
-                outlet,
-                lambda: self._send(
-                    request, outlet, target, self._view.route(target.kind, target.name)
-                ),
-                within_s=limits.CALL_TIMEOUT_S,
-                enough=lambda: self._view.knows(target.kind, target.name),
-            )
+            self._send_later(request, outlet, target)
         else:
             self._send(request, outlet, target, route)
+
+    def _send_later(self, request: Request, outlet: Outlet, target: Target) -> None:
+        """Sends a call as soon as it is known where it leads."""
+        self._later(
+            request,
+            outlet,
+            lambda: self._send(request, outlet, target, self._view.route(target.kind, target.name)),
+            within_s=limits.CALL_TIMEOUT_S,
+            enough=lambda: self._view.knows(target.kind, target.name),
+        )
 
     def _send(
         self, request: Request, outlet: Outlet, target: Target, route: Route, *, owner: str = ""
@@ -295,6 +293,7 @@ class Session:
             target.renamed(route.name),
             server=route.server,
             owner=owner or self._owner_of(door.server),
+            client=self.id,
             timeout_s=door.server.pooling.timeout_s,
             profile=self._profile,
             # A server with several clients at a time could not be told whose sampling and roots it may use.
@@ -340,16 +339,7 @@ class Session:
             case _:
                 outcome = "ok"
                 self._reply(request_id, outlet, self._spoken_in(call.method, answer))
-        if self._house.log_calls:
-            log.info(
-                "call",
-                method=call.method,
-                server=route.server,
-                name=route.name,
-                client=self.client_name,
-                ms=round((trio.current_time() - call.started) * 1000, 1),
-                outcome=outcome,
-            )
+        self._house.call_log.note(call, name=route.name, client=self.client_name, outcome=outcome)
 
     def _spoken_in(self, method: str, result: msgspec.Raw) -> msgspec.Raw:
         """A server's result in the client's revision: the oldest ones lack some kinds of content."""

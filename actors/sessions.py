@@ -12,11 +12,12 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 import trio
 
-from actors.container_pool import Reports
+from actors.call_log import CallLog
 from actors.house import Door
 from actors.kit.guard import guard
 from actors.last_words import LastWords
 from actors.listings import Listings
+from actors.reports import Reports
 from actors.server_request import ServerRequest
 from actors.session import Session
 from actors.stateless import StatelessDesk
@@ -44,7 +45,7 @@ class SessionRegistry(Reports):
         listings: what all servers offer.
         doors: the servers by name; read at each use, so a reload is seen at once.
         words: keeps what servers wrote on their stderr.
-        log_calls: whether each call is logged.
+        call_log: where ended calls are noted.
     """
 
     def __init__(
@@ -53,11 +54,11 @@ class SessionRegistry(Reports):
         doors: Callable[[], Mapping[str, Door]],
         *,
         words: LastWords,
-        log_calls: bool,
+        call_log: CallLog,
     ) -> None:
         self.listings = listings
         self._words = words
-        self.log_calls = log_calls
+        self.call_log = call_log
         self.draining = False
         self.task_ids = TaskIds()
         self.desk = StatelessDesk(
@@ -66,8 +67,8 @@ class SessionRegistry(Reports):
         self._doors = doors
         self._sessions: dict[str, Session] = {}
         self._nursery: trio.Nursery | None = None
-        self._ended = trio.Event()
-        """Set, and replaced, whenever a request has ended."""
+        self._quiet_waiters = trio.lowlevel.ParkingLot()
+        """Those who wait for no request to wait; they look again whenever one has ended."""
 
     def __repr__(self) -> str:
         """How many there are."""
@@ -139,13 +140,13 @@ class SessionRegistry(Reports):
 
     def request_ended(self) -> None:
         """A request that took time has its answer, or will get none."""
-        self._ended.set()
-        self._ended = trio.Event()
+        if self._quiet_waiters:
+            self._quiet_waiters.unpark_all()
 
     async def wait_quiet(self) -> None:
         """Returns once no request waits for its answer. The deadline is the caller's."""
         while self.desk.is_busy or any(session.is_busy for session in self._sessions.values()):
-            await self._ended.wait()
+            await self._quiet_waiters.park()
 
     def closed(self, session_id: str) -> None:
         """A session has ended."""

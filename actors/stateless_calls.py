@@ -264,6 +264,9 @@ class StatelessCalls:
                 return
             if call.tasked and answer is not None:
                 answer = self._house.task_ids.answer(call, answer, order.principal)
+            self._house.call_log.note(
+                call, name=route.name, client=order.said.client_name, outcome=_outcome(answer)
+            )
             modern.settled(call, answer)
 
         modern.call = call = Call(
@@ -271,6 +274,7 @@ class StatelessCalls:
             fields,
             server=route.server,
             owner=owner,
+            client=f"{order.principal.name}:{order.said.client_name}",
             timeout_s=door.server.pooling.timeout_s,
             profile=profile,
             greeting=stranger("modern") if owner == EVERYBODY else profile,
@@ -378,6 +382,13 @@ class StatelessCalls:
             return base
         numbered = (f"{base}:{number}" for number in count())
         return next(owner for owner in numbered if owner not in self._owners)
+
+
+def _outcome(answer: Answer | None) -> str:
+    """How a call ended, for its line in the log."""
+    if answer is None:
+        return "cancelled"
+    return answer.message if isinstance(answer, Failure) else "ok"
 
 
 def expect_modern(house: House) -> None:

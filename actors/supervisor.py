@@ -5,6 +5,7 @@
     ├── sessions                expires sessions, runs their tasks
     ├── listings                saves lists, tells of changes
     ├── last-words              keeps the stderr of servers that ended
+    ├── control                 tells the gateway's state to commands of its user
     ├── reaper                  removes what killed gateways of this home left
     ├── catalog-watcher         publishes snapshots
     ├── snapshots               applies what was published
@@ -15,6 +16,7 @@ Must not know transports: whoever opens the gateway gets `Sessions` and `Health`
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -29,14 +31,16 @@ from msgspec import structs
 from actors import container, remote
 from actors.backends import Backends, open_backends
 from actors.call import Deadlines
+from actors.call_log import CallLog
 from actors.catalog_watcher import CatalogWatcher
-from actors.container_pool import ContainerPool, PoolState
+from actors.container_pool import ContainerPool
 from actors.house import Door
 from actors.kit.mailbox import Mailbox
 from actors.kit.supervisor import ChildSpec, Supervisor
 from actors.last_words import LastWords
 from actors.listings import Lister, Listings
 from actors.poci import PociServer
+from actors.reports import PoolState
 from actors.sessions import SessionRegistry
 from actors.upstream import Opener
 from gateway import limits
@@ -54,6 +58,7 @@ from gateway.home import Home
 from gateway.mcp.spoken import Spoken
 from gateway.options import GatewayOptions
 from gateway.telemetry.log import get_logger, redact_values
+from gateway.transports.control import serve_control
 
 log = get_logger("gateway")
 
@@ -80,6 +85,9 @@ class ServerDoor(Door, Lister, Protocol):
 
     def state(self) -> PoolState:
         """The server for people."""
+
+    async def measure(self) -> None:
+        """Learns what its containers use. The deadline is the caller's."""
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -113,9 +121,15 @@ class Gateway:
         self.doors: dict[str, ServerDoor] = {}
         home = Home(Path(options.home))
         self._words = LastWords(home)
-        self.listings = Listings(home, names=options.names, changed=self._lists_changed)
+        self.listings = Listings(
+            home,
+            names=options.names,
+            schema_compat=options.schema_compat,
+            changed=self._lists_changed,
+        )
+        self._call_log = CallLog(enabled=options.log_calls)
         self.sessions = SessionRegistry(
-            self.listings, lambda: self.doors, words=self._words, log_calls=options.log_calls
+            self.listings, lambda: self.doors, words=self._words, call_log=self._call_log
         )
         self.started = trio.current_time()
         self._hurry = trio.Event()
@@ -159,6 +173,15 @@ class Gateway:
             for name in self.doors:
                 self._tree.start_child(self._pool_spec(name))
             task_status.started()
+
+    async def _tell(self) -> bytes:
+        """The state for the commands of our user, with the memory that containers use now."""
+        with trio.move_on_after(limits.MEASURE_S):
+            async with trio.open_nursery() as nursery:
+                for door in self.doors.values():
+                    nursery.start_soon(door.measure)
+        about = {"pid": os.getpid(), "instance": self._backends.instance_id}
+        return msgspec.json.encode({**about, **self.report()})
 
     def hurry(self) -> None:
         """Has the end, or the one under way, come at once: servers get a moment to end by themselves, no more."""
@@ -243,10 +266,15 @@ class Gateway:
     def _permanent_children(self) -> tuple[ChildSpec, ...]:
         """The children that exist in every gateway."""
         children = [
+            ChildSpec(name="call-log", run=self._call_log.run),
             ChildSpec(name="deadlines", run=self._deadlines.run),
             ChildSpec(name="sessions", run=self.sessions.run),
             ChildSpec(name="listings", run=self.listings.run),
             ChildSpec(name="last-words", run=self._words.run),
+            ChildSpec(
+                name="control",
+                run=partial(serve_control, self._backends.control_path, self._tell),
+            ),
             ChildSpec(name="reaper", run=self._backends.reap_forever),
             ChildSpec(name="snapshots", run=self._apply_published, mailboxes=(self._mailbox,)),
         ]
@@ -294,6 +322,7 @@ class Gateway:
             reports=self.sessions,
             random=self._random,
             recall=partial(self._spoken_by, server.name),
+            freezer=self._backends.freezer if isinstance(server.launch, ContainerLaunch) else None,
         )
 
     def _spoken_by(self, name: str) -> Spoken:

@@ -311,7 +311,8 @@ class Upstream:
             call.holder = None
             if call.tasked:
                 self._listener.tasked(call, answer)
-            if not self._rounds.carry_on(call, answer):
+            asks = self.dialect.era == "modern" and self._rounds.carry_on(call, answer)
+            if not asks:
                 self._settle(call, self.dialect.read(call, answer))
         elif number is not None and (call := self._standing.pop(number, None)) is not None:
             call.settle(answer)

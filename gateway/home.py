@@ -90,6 +90,10 @@ class Home:
         """Lock files of running gateways, records of their local processes."""
         return self.root / "run"
 
+    def control(self, instance_id: str) -> Path:
+        """The socket on which that gateway tells its state."""
+        return self.run / f"{instance_id}.sock"
+
     def identity(self) -> str:
         """The home id: random, made once; labels the containers of this home's gateways."""
         return self._once("id", lambda: secrets.token_hex(8))

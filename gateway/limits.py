@@ -138,6 +138,10 @@ SETTLE_S: Final = 5.0
 pause or a laptop's waking up is shorter."""
 DEADLINE_SWEEP_S: Final = 0.25
 """How often deadlines of calls are looked at: a call may run over by that much."""
+CALL_LOG_S: Final = 0.05
+"""How long the line of a call may wait for others to be written with it: who reads along does not notice."""
+CALL_LOG_ROWS: Final = 256
+"""Lines of calls that may wait: some 40 KiB, a turn of the loop under the heaviest load."""
 DRAIN_TIMEOUT_S: Final = 10.0
 """How long calls in flight may still run after SIGTERM."""
 HURRY_GRACE_S: Final = 0.4
@@ -148,6 +152,8 @@ ENGINE_PROBE_S: Final = 5.0
 """How long `--starter` waits to learn whether an engine is there."""
 LAST_WRITES_S: Final = 0.2
 """Between the last answer of a drain and the cut of all connections."""
+CONTROL_S: Final = 5.0
+"""For telling a command of ours the gateway's state, its containers' memory included, and for asking."""
 STDIO_EXIT_S: Final = 1.2
 """From end of input to our exit on stdio: clients send SIGTERM after 2 s, and containers must be gone by then."""
 LAST_WORDS_WAIT_S: Final = 0.2
@@ -177,6 +183,16 @@ POOL_MAX_INFLIGHT: Final = 64
 """Calls in one container at a time; further ones wait."""
 PARALLEL_STARTS: Final = 4
 """Containers started at a time, over all servers: an engine starts 3–5 a second, however many are asked for."""
+SPARES_AHEAD: Final = PARALLEL_STARTS
+"""Spares beyond the floor that an arrival history may ask for: no more can be started in the time of one start."""
+FORECAST_GAPS: Final = 8
+"""Gaps between arrivals before they are taken for a habit: a client that connects twice is none."""
+START_GUESS_S: Final = 0.5
+"""How long a start takes, before one was seen: create to first answer of a small container on a small machine."""
+START_SAMPLES: Final = 128
+"""Starts of a server over which percentiles are taken."""
+RECENT_PROFILES: Final = 16
+"""Clients over which the kinds of spares are shared out."""
 START_BACKOFF_S: Final = 0.5
 """First pause after a failed start of a server; doubles with each further one, with full jitter."""
 START_BACKOFF_CAP_S: Final = 30.0
@@ -242,6 +258,10 @@ CONTAINER_CPUS: Final = 1.0
 """Processors of one container (Docker's gateway has the same default)."""
 CONTAINER_PIDS: Final = 512
 """Processes and threads of one container: a browser takes 200, a fork bomb takes all."""
+THAW_RETRIES_S: Final = (0.005, 0.02, 0.1, 0.5, 2.0)
+"""Pauses before a container is thawed again that its engine does not know to be frozen yet."""
+MEASURE_S: Final = 2.0
+"""How long the memory of all containers may take to be measured; the rest keeps its former figure."""
 ENGINE_THREADS: Final = 8
 """Calls to the engine at a time: twice `PARALLEL_STARTS`, so that removals never wait for starts."""
 PULL_THREADS: Final = 4
@@ -256,6 +276,10 @@ MAX_CONNECTIONS: Final = 8192
 MAX_DESCRIPTORS: Final = 32_768
 """File descriptors we ask for when serving the network: one for each connection, four for each local process. The usual
 soft limit of 1024 is reached by 500 clients; servers started by us inherit ours, and some close all that there may be."""
+CONTROL_BACKLOG: Final = 16
+"""Commands of ours that ask at the same time."""
+SOCKET_PATH_BYTES: Final = 100
+"""Longest path of a unix socket that is used as it is: systems take 103 to 107 bytes."""
 LISTEN_BACKLOG: Final = 1024
 """Connections the kernel queues for us while we are busy; an agent opens dozens at once."""
 KEEP_ALIVE_S: Final = 75.0

@@ -48,6 +48,8 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: str = ""
     tls_key: str = ""
     names: NameMode = "auto"
+    schema_compat: bool = False
+    """Show tools with simple schemas, for clients that choke on JSON Schema 2020-12."""
     drain_timeout_s: float = 10.0
 
     # How to run servers.

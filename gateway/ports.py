@@ -222,6 +222,31 @@ class Runtime(Protocol):
         """
 
 
+class Freezer(Protocol):
+    """What an engine does with a running container besides carrying its bytes; containers go by their links' names."""
+
+    async def freeze(self, name: str) -> None:
+        """Has all of its processes stand still.
+
+        Raises:
+            BackendError
+        """
+
+    async def thaw(self, name: str) -> None:
+        """Has them go on.
+
+        Raises:
+            BackendError
+        """
+
+    async def memory_bytes(self, name: str) -> int:
+        """What it uses now.
+
+        Raises:
+            BackendError
+        """
+
+
 class RunOutput(msgspec.Struct, frozen=True):
     """What a container that ran to its end has said. Both streams decoded, undecodable bytes replaced."""
 

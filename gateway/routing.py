@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 
 import msgspec
+from msgspec import structs
 
 from gateway.errors import UnknownTarget
 from gateway.limits import LIST_PAGE_ITEMS, MAX_INSTRUCTIONS_CHARS
@@ -20,6 +21,7 @@ from gateway.mcp.cursors import decode_cursor, encode_cursor
 from gateway.mcp.listing import KINDS, Item, Kind, ServerLists, list_result
 from gateway.mcp.naming import SEPARATOR, Exposure, NameMode, Offer, expose, first_wins
 from gateway.mcp.params import pack, with_text
+from gateway.mcp.schema_compat import simplified_tool
 from gateway.mcp.uri_templates import UriTemplate, parse_template
 from gateway.ports import Route
 
@@ -179,8 +181,15 @@ class Directory:
         return route
 
 
-def build_directory(servers: Sequence[Offering], *, names: NameMode) -> Directory:
-    """Merges the lists of these servers, which come in catalog order."""
+def build_directory(
+    servers: Sequence[Offering], *, names: NameMode, schema_compat: bool = False
+) -> Directory:
+    """Merges the lists of these servers, which come in catalog order.
+
+    `schema_compat`: clients are shown the tools' schemas in words that every client knows.
+    """
+    if schema_compat:
+        servers = [_with_simple_schemas(server) for server in servers]
     shelves: dict[Kind, _Shelf] = {kind: _build_shelf(kind, servers, names) for kind in KINDS}
     known = [server.lists.capabilities for server in servers]
     instructions = _merge_instructions(
@@ -191,6 +200,11 @@ def build_directory(servers: Sequence[Offering], *, names: NameMode) -> Director
         for kind in KINDS
     }
     return Directory(shelves, offered(known), offered_modern(known), instructions, hints)
+
+
+def _with_simple_schemas(server: Offering) -> Offering:
+    tools = tuple(Item(tool.key, simplified_tool(tool.fields)) for tool in server.lists.tools)
+    return structs.replace(server, lists=structs.replace(server.lists, tools=tools))
 
 
 def _build_shelf(kind: Kind, servers: Sequence[Offering], names: NameMode) -> _Shelf:

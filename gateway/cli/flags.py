@@ -95,6 +95,10 @@ def _define_serving(parser: Parser) -> None:
         default="auto",
         help="tool names: prefix the server's name where two collide, always, or never (default auto)",
     )
+    parser.switch(
+        "--schema-compat",
+        help="show tools with simple schemas, for clients that choke on $ref and its like",
+    )
     parser.value(
         "--drain-timeout",
         metavar="TIME",
@@ -187,6 +191,7 @@ def read_run(arguments: Namespace, invocation: Invocation) -> GatewayOptions:
         tls_cert=_readable(arguments.tls_cert, "--tls-cert"),
         tls_key=_readable(arguments.tls_key, "--tls-key"),
         names="prefix" if arguments.tool_name_prefix else arguments.names,
+        schema_compat=arguments.schema_compat,
         drain_timeout_s=arguments.drain_timeout,
         cpus=arguments.cpus,
         memory_bytes=arguments.memory,

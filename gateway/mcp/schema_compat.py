@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import msgspec
 
 from gateway.limits import MAX_SCHEMA_DEPTH, MAX_SCHEMA_NODES
+from gateway.mcp.params import Fields
 
 _DROPPED: Final = frozenset(
     {
@@ -65,6 +66,20 @@ class _TooMuch(Exception):
     """The schema, written out, has more parts than anybody reads."""
 
 
+def simplified_tool(tool: Fields) -> Fields:
+    """A tool with simple schemas. That of its output is left out where it is no object's: older clients refuse it."""
+    shown = dict(tool)
+    if "inputSchema" in tool:
+        shown["inputSchema"] = simplified(tool["inputSchema"])
+    if "outputSchema" in tool:
+        output = simplified(tool["outputSchema"])
+        if _is_an_objects(output):
+            shown["outputSchema"] = output
+        else:
+            del shown["outputSchema"]
+    return shown
+
+
 def simplified(schema: msgspec.Raw) -> msgspec.Raw:
     """The schema of an object in words that every client knows; `{"type":"object"}` where that would be too long.
 
@@ -79,6 +94,14 @@ def simplified(schema: msgspec.Raw) -> msgspec.Raw:
         return _FALLBACK
     except (msgspec.DecodeError, RecursionError):
         return schema
+
+
+def _is_an_objects(schema: msgspec.Raw) -> bool:
+    try:
+        root = msgspec.json.decode(schema)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return isinstance(root, dict) and root.get("type") == "object"
 
 
 class _Inlining:

@@ -45,6 +45,8 @@ class Target(msgspec.Struct, frozen=True):
 
     def renamed(self, name: str) -> Fields:
         """The params with the server's own name."""
+        if name == self.name:
+            return self.fields
         if self.kind not in _REFS:
             return params.with_text(self.fields, self.key, name)
         reference = params.with_text(params.fields(self.fields["ref"]), self.key, name)

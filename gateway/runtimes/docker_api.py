@@ -6,6 +6,7 @@ Each method runs in a worker thread, takes and gives plain values, and raises ou
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,6 +106,34 @@ class DockerApi:
             # "removal is already in progress": AutoRemove was faster.
             with self._calling() as client, _tolerating(_NOT_FOUND):
                 client.wait(identity, timeout=int(limits.REMOVE_TIMEOUT_S), condition="removed")
+
+    def pause(self, identity: str) -> None:
+        """Freezes all processes of a container; fine if they are frozen."""
+        with self._calling() as client, _tolerating(_CONFLICT):
+            client.pause(identity)
+
+    def unpause(self, identity: str) -> None:
+        """Has a paused container go on. Right after a pause an engine may still say that it is not paused."""
+        for pause_s in (*limits.THAW_RETRIES_S, None):
+            try:
+                with self._calling() as client:
+                    client.unpause(identity)
+            except Refused as error:
+                if pause_s is None or "is not paused" not in error.reason:
+                    raise
+                time.sleep(pause_s)
+            else:
+                return
+
+    def memory_bytes(self, identity: str) -> int:
+        """What a container uses, less the file pages that the kernel may drop at once."""
+        with self._calling() as client:
+            told = client.stats(identity, stream=False, one_shot=True)
+        memory = told.get("memory_stats") or {}
+        details = memory.get("stats") or {}
+        # The names under version 2 and 1 of control groups.
+        droppable = details.get("inactive_file", details.get("total_inactive_file", 0))
+        return max(0, int(memory.get("usage", 0)) - int(droppable))
 
     def image_id(self, image: str) -> str | None:
         """The id of a local image, None where it is not there."""

@@ -35,6 +35,7 @@ from gateway.runtimes.engine_container import (
 from gateway.runtimes.engine_endpoint import Endpoint
 from gateway.runtimes.engine_facts import EngineFacts, Found, PullProgress
 from gateway.runtimes.engine_faults import not_started
+from gateway.runtimes.engine_freezer import EngineFreezer
 from gateway.runtimes.engine_http import Refused
 from gateway.runtimes.image_pulls import ImagePulls, ignore_progress
 from gateway.runtimes.link_attach import AttachLink, AttachStream, attach
@@ -76,6 +77,7 @@ class DockerEngine:
         # Threads of our own: those of trio's default limiter may all be busy with files.
         self._threads = trio.CapacityLimiter(limits.ENGINE_THREADS)
         self._pulls = ImagePulls(self._api)
+        self.freezer = EngineFreezer(self._api, self._threads)
         # What the engine and our surroundings are, learned with the first start.
         self._place: Place | None = None
         self._placing = trio.Lock()

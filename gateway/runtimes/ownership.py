@@ -70,7 +70,7 @@ class InstanceLock:
 
 @contextmanager
 def claimed(home: Home, instance_id: str) -> Iterator[bool]:
-    """Whether that gateway is dead; if so, it stays so within, and its lock file is gone afterwards."""
+    """Whether that gateway is dead; if so, it stays so within, and its lock and socket are gone afterwards."""
     if not _INSTANCE.fullmatch(instance_id):
         # No gateway of ours names itself so: somebody else used our labels.
         yield False
@@ -94,6 +94,7 @@ def claimed(home: Home, instance_id: str) -> Iterator[bool]:
         return
     try:
         yield True
+        home.control(instance_id).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
     finally:
         os.close(descriptor)

@@ -15,13 +15,14 @@ from gateway.home import Home
 from gateway.runtimes.ownership import gateway_lives
 from gateway.runtimes.process_records import recorded_process
 
-TraceKind = Literal["lock", "process", "pipes"]
+TraceKind = Literal["lock", "process", "pipes", "socket"]
 
 _KINDS: Final[dict[str, TraceKind]] = {
     ".lock": "lock",
     ".new": "lock",
     ".process": "process",
     ".pipes": "pipes",
+    ".sock": "socket",
 }
 _NAME: Final = re.compile(r"([0-9a-f]{32})\..+")
 

@@ -15,21 +15,27 @@ import re
 import select
 import time
 import traceback
+from collections.abc import Iterable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from gateway.errors import OptionError
 from gateway.limits import LOG_TRACE_CHARS, LOG_VALUE_CHARS
 from gateway.telemetry.redaction import redact, redact_values
 
-__all__ = ["Level", "Logger", "configure", "get_logger", "redact_values"]
+__all__ = ["Level", "Logger", "Row", "configure", "get_logger", "redact_values"]
 
 Level = Literal["debug", "info", "warning", "error"]
+Row = tuple[float, dict[str, object]]
+"""One of many events of a kind: when it was (seconds since 1970), and its fields."""
 
 STDERR: Final = 2
 """The descriptor itself: `sys.stderr` may have been replaced, and has a buffer."""
 
 _ROOT: Final = "mcpgw"
+_LINES_PER_WRITE: Final = 16
+"""Lines that are written, or lost, together: some 2 KiB, which a pipe takes in one piece or not at all."""
 _NAMES: Final = {
     logging.DEBUG: "debug",
     logging.INFO: "info",
@@ -40,6 +46,9 @@ _NAMES: Final = {
 # C0 and C1 controls, line and paragraph separators, direction overrides, lone surrogates.
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _NEEDS_QUOTES: Final = re.compile(r'[\s"=\\]|^$')
+# ASCII that is shown as it is: what most values are made of, and cheaper to find out than that nothing is wrong.
+_PLAIN: Final = re.compile(r"[!#-<>-\[\]-~]+")
+_CONSTANTS: Final = {None: "null", True: "true", False: "false"}
 
 
 class Logger:
@@ -63,6 +72,21 @@ class Logger:
         if self._logger.isEnabledFor(logging.INFO):
             self._emit(logging.INFO, event, fields)
 
+    @property
+    def shows_info(self) -> bool:
+        """Whether `info` does anything."""
+        return self._logger.isEnabledFor(logging.INFO)
+
+    def info_rows(self, event: str, rows: Iterable[Row]) -> None:
+        """Many events of a kind, which were some time ago, with one write."""
+        outputs = _outputs()
+        for output in outputs:
+            output.hold()
+        for created, fields in rows:
+            self._logger.handle(_record(self._logger.name, logging.INFO, event, fields, at=created))
+        for output in outputs:
+            output.release_held()
+
     def warning(self, event: str, /, **fields: object) -> None:
         """Something is not as it should be; the gateway copes."""
         if self._logger.isEnabledFor(logging.WARNING):
@@ -84,6 +108,10 @@ class Logger:
         self._logger.handle(_record(self._logger.name, level, event, fields, error))
 
 
+def _outputs() -> list[_Output]:
+    return [handler for handler in logging.getLogger().handlers if isinstance(handler, _Output)]
+
+
 def get_logger(part: str) -> Logger:
     """The logger of one part of the gateway, e.g. "pool"."""
     return Logger(logging.getLogger(f"{_ROOT}.{part}"))
@@ -102,7 +130,7 @@ def configure(level: Level, *, json: bool = False, log_file: str = "") -> None:
         outputs.append(_Output(_open_log(log_file), owned=True))
     formatter = JsonFormatter() if json else ConsoleFormatter()
     root = logging.getLogger()
-    for handler in [h for h in root.handlers if isinstance(h, _Output)]:
+    for handler in _outputs():
         root.removeHandler(handler)
         handler.close()
     for output in outputs:
@@ -117,10 +145,10 @@ class ConsoleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line; a traceback follows on indented lines of its own."""
-        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        clock = _clock(int(record.created))
         line = f"{clock}.{int(record.msecs):03} {_NAMES.get(record.levelno, 'info'):5} {_escape(_event(record))}"
         for key, value in _fields(record).items():
-            line += f" {_escape(key)}={_quote(value) if isinstance(value, str) else json_text.dumps(value)}"
+            line += f" {_escape(key)}={_quote(value) if isinstance(value, str) else _plain(value)}"
         for row in _traceback(record).splitlines():
             line += f"\n    {_escape(row)}"
         return line
@@ -131,7 +159,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line. A field that is called like one of the four stays, under its name with a `_` behind it."""
-        seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        seconds = _date(int(record.created))
         line: dict[str, object] = {
             "ts": f"{seconds}.{int(record.msecs):03}Z",
             "level": _NAMES.get(record.levelno, "info"),
@@ -145,13 +173,33 @@ class JsonFormatter(logging.Formatter):
         return json_text.dumps(line, ensure_ascii=True)
 
 
+@lru_cache(maxsize=1)
+def _clock(second: int) -> str:
+    """A second since 1970 as the local time of day; most lines are of the same one as the line before."""
+    return time.strftime("%H:%M:%S", time.localtime(second))
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    """The same with its date, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
 def _record(
-    name: str, level: int, event: str, fields: dict[str, Any], error: BaseException | None = None
+    name: str,
+    level: int,
+    event: str,
+    fields: dict[str, Any],
+    error: BaseException | None = None,
+    *,
+    at: float | None = None,
 ) -> logging.LogRecord:
     """Built by hand: `Logger.log` walks the stack to find its caller, which nobody is shown."""
     info = None if error is None else (type(error), error, error.__traceback__)
     record = logging.LogRecord(name, level, "", 0, event, None, info)
     record.fields = fields
+    if at is not None:
+        record.created, record.msecs = at, at % 1 * 1000
     return record
 
 
@@ -191,13 +239,22 @@ def _traceback(record: logging.LogRecord) -> str:
     return redact(trace, LOG_TRACE_CHARS)
 
 
+def _plain(value: float | None) -> str:
+    """A number, truth value or None as JSON has it."""
+    if value is None or isinstance(value, bool):
+        return _CONSTANTS[value]
+    return repr(value)
+
+
 def _escape(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     return _UNSAFE.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def _quote(text: str) -> str:
     """The bare text where it is one word, else in double quotes with backslashes."""
-    if not (_NEEDS_QUOTES.search(text) or _UNSAFE.search(text)):
+    if _PLAIN.fullmatch(text) or not (_NEEDS_QUOTES.search(text) or _UNSAFE.search(text)):
         return text
     return '"' + _escape(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
 
@@ -220,16 +277,37 @@ class _Output(logging.Handler):
         self._owned = owned  # whether to close it
         self._dropped = 0  # lines lost since the last one that got through
         self._torn = False  # whether the last line lacks its end
+        self._held: list[str] | None = (
+            None  # lines to be written together; None where each is written at once
+        )
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes one record, or drops it: a log that cannot be written is no reason to fail."""
-        lines = [self._line(record)]
+        line = self._line(record)
+        if self._held is None:
+            self._write_lines([line])
+        else:
+            self._held.append(line)
+
+    def hold(self) -> None:
+        """Keeps lines back until `release_held`."""
+        self._held = []
+
+    def release_held(self) -> None:
+        """Writes the lines that were kept back."""
+        held, self._held = self._held, None
+        for start in range(0, len(held or ()), _LINES_PER_WRITE):
+            self._write_lines((held or [])[start : start + _LINES_PER_WRITE])
+
+    def _write_lines(self, new: list[str]) -> None:
+        lines = new.copy()
         if self._dropped:
             lost = _record("log", logging.WARNING, "log_lines_lost", {"lines": self._dropped})
             lines.insert(0, self._line(lost))
         if self._torn:
             lines.insert(0, "")
-        self._write("".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
+        text = "".join(f"{line}\n" for line in lines)
+        self._write(text.encode("utf-8", "backslashreplace"), lines=len(new))
 
     def _line(self, record: logging.LogRecord) -> str:
         try:
@@ -238,14 +316,14 @@ class _Output(logging.Handler):
             fields = {"logger": record.name, "error": type(error).__name__}
             return self.format(_record("log", logging.ERROR, "log_line_unprintable", fields))
 
-    def _write(self, lines: bytes) -> None:
-        rest = memoryview(lines)
+    def _write(self, text: bytes, *, lines: int) -> None:
+        rest = memoryview(text)
         with suppress(OSError):
             while rest and select.select([], [self._descriptor], [], 0)[1]:
                 # What is reported writable takes so much without blocking (POSIX, `select`).
                 rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
-        self._torn = 0 < len(rest) < len(lines)
-        self._dropped = self._dropped + 1 if rest else 0
+        self._torn = 0 < len(rest) < len(text)
+        self._dropped = self._dropped + lines if rest else 0
 
     def close(self) -> None:
         """Closes the descriptor where it is ours."""

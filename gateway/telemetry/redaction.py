@@ -31,6 +31,8 @@ class Redaction:
         With `max_chars`, only what its first so many characters come to: they are cut after the masking, so that no half
         of a secret is left, and what a stranger wrote behind them costs nothing.
         """
+        if not any(form in text for form in self._forms):
+            return text if max_chars is None else text[:max_chars]
         end = len(text) if max_chars is None else min(len(text), max_chars)
         longest = max(map(len, self._forms), default=0)
         seen = text[: end + longest]

@@ -28,6 +28,7 @@ class _Element(msgspec.Struct, gc=False):
 _batch = msgspec.json.Decoder(list[msgspec.Raw])
 _strict_batch = msgspec.json.Decoder(list[_Element])
 _SHOWN_BYTES = 200
+_OBJECT = b"{"
 
 
 class Frames:
@@ -40,7 +41,7 @@ class Frames:
 
     def unpack(self, frame: bytes) -> list[Message]:
         """The messages in a frame: one, those of a batch (revision 2025-03-26), or none where it is rubbish."""
-        if frame.lstrip()[:1] == b"[":
+        if not frame.startswith(_OBJECT) and frame.lstrip()[:1] == b"[":
             return self._unpack_batch(repair_surrogates(frame))
         try:
             return [self._decode(frame)]

@@ -128,14 +128,19 @@ class Pipe(Gateway):
 
     def receive(self, deadline_s: float = ANSWER_S) -> dict[str, Any]:
         """The next message. A line on stdout that is no JSON-RPC message fails the test."""
+        line = self.receive_bytes(deadline_s)
+        message = json.loads(line)
+        assert message["jsonrpc"] == "2.0", line
+        return dict(message)
+
+    def receive_bytes(self, deadline_s: float = ANSWER_S) -> bytes:
+        """The next line, as it came."""
         try:
             line = self._lines.get(timeout=max(deadline_s, POLL_S))
         except queue.Empty:
             raise AssertionError(f"nothing came within {deadline_s:.0f} s:\n{self.log}") from None
         assert line, f"the gateway has closed its output:\n{self.log}"
-        message = json.loads(line)
-        assert message["jsonrpc"] == "2.0", line
-        return dict(message)
+        return line
 
     def owes_nothing(self) -> bool:
         """Whether no answer is left over: each request has had its one."""

@@ -129,6 +129,8 @@ class FakeServer:
                 body = {"tools": self.tools}
             case "tools/call":
                 body = {"content": [{"type": "text", "text": f"{self.name} says hello"}]}
+            case "resources/subscribe" | "resources/unsubscribe":
+                body = {}
             case _:
                 return Failure(request.id, -32601, f"no {request.method} here")
         return Result(request.id, raw(body))

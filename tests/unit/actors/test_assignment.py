@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from actors.assignment import (
     EVERYBODY,
     Await,
+    Claim,
     Slot,
     Start,
     Use,
     expired,
-    missing_spares,
     next_expiry,
     place,
+    room,
 )
 from gateway.catalog.model import Pooling
 
@@ -82,57 +83,82 @@ def test_at_the_limit_with_all_busy_the_call_waits() -> None:
 
 
 def test_idle_containers_expire_and_the_floor_of_spares_stays() -> None:
-    """After `idle_s` only `warm` spares are left."""
-    warm = msgspec.structs.replace(POOLING, warm=1)
+    """After `idle_s` only the spares that there should be are left."""
     slots = [slot(1), slot(2, idle_since=10.0), slot(3, "a"), slot(4, "b", inflight=1)]
-    assert expired(slots, 60.0, warm) == [1, 3]
-    assert expired(slots, 59.9, warm) == [1]
-    assert expired(slots, 1.9, warm) == []
+    assert expired(slots, 60.0, POOLING, spares=1) == [1, 3]
+    assert expired(slots, 59.9, POOLING, spares=1) == [1]
+    assert expired(slots, 1.9, POOLING, spares=1) == []
 
 
 def test_a_spare_that_was_only_listed_goes_soon() -> None:
     """Nothing runs before the first call, but for a moment after a first list."""
-    assert expired([slot(1)], 1.9, POOLING) == []
-    assert expired([slot(1)], 2.0, POOLING) == [1]
+    assert expired([slot(1)], 1.9, POOLING, spares=0) == []
+    assert expired([slot(1)], 2.0, POOLING, spares=0) == [1]
 
 
 def test_the_floor_of_spares_is_not_waited_for() -> None:
     """Spares that stay have no expiry, or the pool would never sleep."""
-    assert next_expiry([slot(1)], msgspec.structs.replace(POOLING, warm=1)) is None
+    assert next_expiry([slot(1)], POOLING, spares=1) is None
 
 
 def test_stale_containers_expire_as_soon_as_they_are_idle() -> None:
     """An outdated spec serves its last call and goes."""
     slots = [slot(1, "a", stale=True), slot(2, "a", stale=True, inflight=1)]
-    assert expired(slots, 0.0, POOLING) == [1]
+    assert expired(slots, 0.0, POOLING, spares=0) == [1]
 
 
 def test_long_lived_containers_wait_for_their_owner() -> None:
     """`longLived` keeps a container for the whole session."""
     keep = msgspec.structs.replace(POOLING, long_lived=True)
-    assert expired([slot(1, "a")], 1e9, keep) == []
-    assert next_expiry([slot(1, "a")], keep) is None
+    assert expired([slot(1, "a")], 1e9, keep, spares=0) == []
+    assert next_expiry([slot(1, "a")], keep, spares=0) is None
 
 
 def test_next_expiry_is_when_expired_first_changes() -> None:
     """The pool sleeps exactly that long."""
     slots = [slot(1, "a", idle_since=7.0), slot(2, "b", idle_since=3.0)]
-    assert next_expiry(slots, POOLING) == 63.0
-    assert next_expiry([], POOLING) is None
+    assert next_expiry(slots, POOLING, spares=0) == 63.0
+    assert next_expiry([], POOLING, spares=0) is None
 
 
 def test_what_is_told_to_stop_is_not_decided_of_again() -> None:
     """Its end takes time; meanwhile the pool sleeps."""
     stopping = [slot(1, "a", stale=True, stopping=True)]
-    assert expired(stopping, 1e9, POOLING) == []
-    assert next_expiry(stopping, POOLING) is None
+    assert expired(stopping, 1e9, POOLING, spares=0) == []
+    assert next_expiry(stopping, POOLING, spares=0) is None
 
 
-def test_spares_are_missing_up_to_the_limit() -> None:
-    """The floor is filled within `max`."""
-    warm = msgspec.structs.replace(POOLING, warm=5)
-    assert missing_spares([slot(1), slot(2, "a")], warm) == 1
-    assert missing_spares([], POOLING) == 0
+def test_room_is_what_the_limit_leaves() -> None:
+    """Containers on their way out still count: they use memory until they are gone."""
+    assert room([slot(1), slot(2, "a", stale=True)], POOLING) == 1
+    assert room([slot(n) for n in range(9)], POOLING) == 0
+
+
+def test_a_spare_for_another_client_is_left_alone() -> None:
+    """What a server was told of its client cannot be told anew."""
+    assert place([slot(1, profile="x")], "a", POOLING, waiting=0, profile="y") == Start()
+
+
+def test_the_spare_that_is_ready_soonest_is_claimed() -> None:
+    """One that runs before one that starts, and of those the one that was started first."""
+    unspoken = slot(3, ready=False, told=False)
+    starting = [slot(n, ready=False, open=False, told=n == 2) for n in (1, 2)]
+    assert place([*starting, unspoken], "a", POOLING, waiting=0) == Claim(3)
+    assert place(starting, "a", POOLING, waiting=0) == Claim(2)
+    assert place(starting, "a", POOLING, waiting=0, profile="other") == Claim(1)
+
+
+def test_starts_under_way_come_before_further_spares() -> None:
+    """A caller who fits into what starts for everybody claims nothing."""
+    slots = [slot(1, EVERYBODY, ready=False), slot(2, ready=False)]
+    assert place(slots, EVERYBODY, POOLING, waiting=1) == Await()
+    assert place(slots, EVERYBODY, POOLING, waiting=2) == Claim(2)
+
+
+def test_an_unspoken_spare_beyond_the_floor_goes_too() -> None:
+    """It will never be ready by itself."""
+    slots = [slot(1, ready=False, told=False), slot(2, ready=False, open=False, told=False)]
+    assert expired(slots, 5.0, POOLING, spares=0) == [1]
 
 
 slots_strategy = st.lists(
@@ -144,6 +170,9 @@ slots_strategy = st.lists(
         inflight=st.integers(0, 2),
         stale=st.booleans(),
         idle_since=st.floats(0, 100),
+        profile=st.sampled_from(["", "x"]),
+        told=st.booleans(),
+        open=st.booleans(),
     ),
     max_size=4,
     unique_by=lambda one: one.key,
@@ -164,6 +193,11 @@ def test_a_used_container_never_serves_another_owner(
             assert used.ready
             assert not used.stale
             assert used.inflight < POOLING.max_inflight
+        case Claim(key):
+            claimed = by_key[key]
+            assert claimed.owner is None
+            assert not claimed.stale
+            assert claimed.kind in {None, ""}
         case Start(evict) if evict is not None:
             assert by_key[evict].inflight == 0
             assert by_key[evict].owner != owner
@@ -175,8 +209,8 @@ def test_a_used_container_never_serves_another_owner(
 
 @given(slots_strategy, st.floats(0, 300))
 def test_nothing_busy_or_starting_expires(slots: list[Slot], now: float) -> None:
-    """Expiry touches idle containers only."""
+    """Expiry touches idle containers only, and spares that wait to be spoken to."""
     by_key = {one.key: one for one in slots}
-    for key in expired(slots, now, POOLING):
-        assert by_key[key].ready
+    for key in expired(slots, now, POOLING, spares=0):
+        assert by_key[key].ready or by_key[key].kind is None
         assert by_key[key].inflight == 0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from actors.assignment import EVERYBODY
 from actors.call import Answer, Call
 from gateway.errors import ImageMissing, StartFailed
 from gateway.jsonrpc.messages import Failure, Notification, Request, Result
@@ -322,6 +324,27 @@ async def test_max_inflight_is_kept(nursery: trio.Nursery, autojump_clock: MockC
     assert [answers.text(call) for call in calls] == ["0", "1", "2", "3", "4"]
 
 
+async def test_a_polite_client_is_not_behind_all_calls_of_a_busy_one(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """In a container that they share, the next room is for whoever has not just had one."""
+    backend = FakeBackend(held_server)
+    pool = make_pool(nursery, backend, enabled(isolation="shared", max=1, max_inflight=2))
+    answers = Answers()
+    busy = [answers.call(EVERYBODY, client="busy") for _ in range(20)]
+    for call in busy:
+        pool.submit(call)
+    polite = answers.call(EVERYBODY, client="polite")
+    pool.submit(polite)
+    await trio.sleep(1)
+    server = backend.opened[0]
+    for number in range(4):
+        server.answer(server.requests("tools/call")[number], {"content": [{"text": "x"}]})
+        await wait_all_tasks_blocked()
+    assert polite in answers.ended
+    assert len(answers.ended) == 4
+
+
 async def test_spares_are_kept_and_refilled(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
@@ -335,6 +358,122 @@ async def test_spares_are_kept_and_refilled(
     await wait_all_tasks_blocked()
     assert answers.text(call) == "fake says hello"
     assert len(backend.running) == 2
+
+
+async def test_a_spare_is_not_spoken_to_before_a_client_is_known(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """It runs; the client that comes is the one in whose name it is greeted, before its first call."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend, enabled(warm=1))
+    await trio.sleep(100)
+    assert (len(backend.running), backend.opened[0].seen) == (1, [])
+    assert repr(pool) == "<ContainerPool fake [open] waiting=0>"
+    able = ClientProfile({"sampling": raw({})})
+    pool.expect(able)
+    await wait_all_tasks_blocked()
+    greeting = json.loads(bytes(backend.opened[0].requests("initialize")[0].params or b""))
+    assert greeting["capabilities"] == {"sampling": {}}
+    call = answers.call(profile=able)
+    pool.submit(call)
+    assert len(backend.opened[0].requests("tools/call")) == 1
+
+
+async def test_a_client_that_was_not_expected_has_a_spare_greeted_for_it(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Of two spares one stays unspoken, for whoever comes."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend, enabled(warm=2))
+    pool.expect(ClientProfile())
+    await wait_all_tasks_blocked()
+    backend.gate = trio.Event()
+    call = answers.call(profile=ClientProfile({"roots": raw({})}))
+    pool.submit(call)
+    await wait_all_tasks_blocked()
+    assert answers.text(call) == "fake says hello"
+
+
+async def test_a_spare_that_starts_is_claimed(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Who comes while the floor is being filled needs no further start."""
+    backend, answers = FakeBackend(), Answers()
+    backend.gate = trio.Event()
+    pool = make_pool(nursery, backend, enabled(warm=2))
+    await wait_all_tasks_blocked()
+    calls = [answers.call(f"session:{name}") for name in "ab"]
+    for call in calls:
+        pool.submit(call)
+    await wait_all_tasks_blocked()
+    assert len(pool.state().containers) == 2
+    backend.gate.set()
+    await wait_all_tasks_blocked()
+    assert [answers.text(call) for call in calls] == ["fake says hello"] * 2
+    assert len(backend.running) == 3, "the floor is filled up again, as far as `max` goes"
+
+
+async def test_a_spare_that_dies_unspoken_is_replaced(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Nobody is waiting for it, so nobody is told."""
+    backend = FakeBackend()
+    pool = make_pool(nursery, backend, enabled(warm=1))
+    await wait_all_tasks_blocked()
+    backend.opened[0].die("killed")
+    await wait_all_tasks_blocked()
+    assert len(backend.running) == 1
+    assert pool.state().last_error == "killed"
+
+
+async def test_lists_are_read_from_an_unspoken_spare(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """No further container is started for them."""
+    backend, notes = FakeBackend(), Notes()
+    pool = make_pool(nursery, backend, enabled(warm=1), notes=notes)
+    await wait_all_tasks_blocked()
+    pool.want_lists()
+    await wait_all_tasks_blocked()
+    assert "fake" in notes.lists
+    assert len(backend.opened) == 1
+
+
+async def test_while_owners_keep_coming_spares_are_there_without_a_floor(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """After some arrivals the next one finds a spare; `idle_s` after the last call nothing is left."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend, enabled(max=20, idle_s=30.0))
+    for number in range(12):
+        call = answers.call(f"session:{number}")
+        pool.submit(call)
+        await trio.sleep(2)
+        pool.release(f"session:{number}")
+    tallied = pool.state().tally
+    assert tallied.misses >= 8
+    assert tallied.avoided >= 3
+    assert (tallied.hits, tallied.hits + tallied.misses) == (tallied.avoided, 12)
+    await trio.sleep(30)
+    assert backend.running == []
+
+
+async def test_starts_that_calls_wait_for_come_before_spares(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Starts hardly parallelise, so a refill would only make callers wait."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend, enabled(warm=1, max=9))
+    await wait_all_tasks_blocked()
+    backend.gate = trio.Event()
+    for name in "abc":
+        pool.submit(answers.call(f"session:{name}"))
+    await wait_all_tasks_blocked()
+    owners = [owner for _, _, owner, _, _ in pool.state().containers]
+    assert None not in owners
+    backend.gate.set()
+    await wait_all_tasks_blocked()
+    assert len(backend.running) == 4
 
 
 async def test_lists_are_read_and_the_container_goes_away(
@@ -508,7 +647,7 @@ async def test_a_spare_has_no_client_to_ask(
 ) -> None:
     """What a server wants before it has an owner is refused at once."""
     backend = FakeBackend()
-    make_pool(nursery, backend, enabled(warm=1))
+    make_pool(nursery, backend, enabled(warm=1)).expect(ClientProfile())
     await wait_all_tasks_blocked()
     server = backend.opened[0]
     server.ask(Request(1, "roots/list"))
@@ -545,6 +684,7 @@ async def test_servers_are_told_of_their_client(
     """Its capabilities in `initialize`, its log level after it; a spare for another client is not used."""
     backend, answers = FakeBackend(), Answers()
     pool = make_pool(nursery, backend, enabled(warm=1))
+    pool.expect(ClientProfile())
     await wait_all_tasks_blocked()
     able = ClientProfile({"sampling": raw({})}, "warning")
     pool.submit(answers.call(profile=able))
@@ -581,6 +721,97 @@ async def test_subscriptions_keep_a_container(
     pool.submit(subscription("unsubscribe"))
     await trio.sleep(100)
     assert backend.running == []
+
+
+def held_subscriptions() -> FakeServer:
+    """Leaves them for the test to answer."""
+    return FakeServer(held=frozenset({"resources/subscribe"}))
+
+
+def subscribing(answers: Answers, owner: str = "session:a") -> Call:
+    """A `resources/subscribe`."""
+    call = answers.call(owner)
+    call.method, call.fields = "resources/subscribe", {"uri": raw("x://1")}
+    return call
+
+
+async def test_subscriptions_outlive_the_server_that_had_them(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Its successor is started for them, and asked for them; the client is told to look at what it may have missed."""
+    backend, answers, notes = FakeBackend(), Answers(), Notes()
+    pool = make_pool(nursery, backend, notes=notes)
+    pool.submit(subscribing(answers))
+    await trio.sleep(1)
+    backend.opened[0].die()
+    await trio.sleep(5)
+    (successor,) = backend.running
+    (request,) = successor.requests("resources/subscribe")
+    assert json.loads(bytes(request.params or b""))["uri"] == "x://1"
+    assert ("session:a", "notifications/resources/updated") in [
+        (owner, told.method) for owner, _, told in notes.notices
+    ]
+
+
+async def test_a_refused_subscription_keeps_no_container(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """There is nothing that it could tell."""
+    backend, answers = FakeBackend(held_subscriptions), Answers()
+    pool = make_pool(nursery, backend)
+    pool.submit(subscribing(answers))
+    await trio.sleep(1)
+    server = backend.opened[0]
+    server.refuse(server.requests("resources/subscribe")[0], -32601, "what is that?")
+    await trio.sleep(100)
+    assert backend.running == []
+
+
+@pytest.mark.parametrize("left", ["before", "after"])
+async def test_subscriptions_of_who_has_left_start_nothing(
+    nursery: trio.Nursery, autojump_clock: MockClock, left: str
+) -> None:
+    """Whether the server dies before its owner leaves or because of it."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend)
+    pool.submit(subscribing(answers))
+    await trio.sleep(1)
+    if left == "after":
+        backend.opened[0].die()
+    pool.release("session:a")
+    await trio.sleep(100)
+    assert backend.running == []
+    assert len(backend.opened) == 1
+
+
+async def test_a_reload_takes_subscriptions_along(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The new spec's server is asked for them."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend)
+    pool.submit(subscribing(answers))
+    await trio.sleep(1)
+    pool.replace(enabled(spec_hash="spec-2"), backend.open)
+    await trio.sleep(5)
+    (successor,) = backend.running
+    assert len(successor.requests("resources/subscribe")) == 1
+
+
+async def test_a_server_that_dies_of_its_subscriptions_is_started_ever_more_seldom(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """It must not keep the engine busy."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend)
+    pool.submit(subscribing(answers))
+    await trio.sleep(1)
+    began = trio.current_time()
+    while trio.current_time() < began + 600:
+        for server in backend.running:
+            server.die()
+        await trio.sleep(0.1)
+    assert len(backend.opened) < 60
 
 
 async def test_the_state_is_readable(nursery: trio.Nursery, autojump_clock: MockClock) -> None:

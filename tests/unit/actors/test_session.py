@@ -14,6 +14,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.call import Deadlines
+from actors.call_log import CallLog
 from actors.container_pool import ContainerPool
 from actors.last_words import LastWords
 from actors.listings import Listings
@@ -62,7 +63,10 @@ class World:
         self.servers: dict[str, Any] = {}
         self.listings = Listings(Home(cache), names=names, changed=self._changed)
         self.registry = SessionRegistry(
-            self.listings, lambda: self.pools, words=LastWords(Home(cache)), log_calls=True
+            self.listings,
+            lambda: self.pools,
+            words=LastWords(Home(cache)),
+            call_log=CallLog(enabled=True),
         )
         self.deadlines = Deadlines()
         nursery.start_soon(self.registry.run)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -256,3 +258,20 @@ async def test_the_report_shows_servers_and_actors(
         assert report["sessions"] == 1
         names = [actor["name"] for actor in report["actors"]]  # type: ignore[attr-defined]
         assert {"deadlines", "sessions", "listings", "reaper", "snapshots"} <= set(names)
+
+
+async def test_a_gateway_tells_its_state_on_its_socket(
+    open_house: Callable[..., Any], autojump_clock: MockClock
+) -> None:
+    """To the commands of its user; when it is gone, so is the socket."""
+    async with open_house() as house:
+        await house.client()
+        told = json.loads(await house.gateway._tell())
+        home = Home(house.home)
+        (path,) = home.run.glob("*.sock")
+        assert home.control(told["instance"]) == path
+        assert told["pid"] == os.getpid()
+        servers = {server["server"]: server for server in told["servers"]}
+        assert set(servers) == {"one", "two"}
+        assert servers["one"]["tally"]["hits"] == 0
+    assert not path.exists()

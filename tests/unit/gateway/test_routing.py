@@ -251,3 +251,17 @@ def test_capabilities_follow_the_servers() -> None:
     """As the table of capabilities says."""
     assert "completions" not in directory(offering("a")).capabilities()
     assert "completions" in directory(offering("a", capabilities=("completions",))).capabilities()
+
+
+def test_schemas_are_simple_only_where_that_was_asked_for() -> None:
+    """Otherwise they are shown byte for byte."""
+    schema = '{"type": "object", "$defs": {"a": {}}, "properties": {"x": {"$ref": "#/$defs/a"}}}'
+    fields = {"name": Raw(b'"t"'), "inputSchema": Raw(schema.encode())}
+    servers = [offering("one", tools=(Item("t", fields),))]
+    as_it_is = build_directory(servers, names="auto").items("tools")
+    simple = build_directory(servers, names="auto", schema_compat=True).items("tools")
+    assert schema.encode() in bytes(as_it_is[0])
+    assert json.loads(bytes(simple[0]))["inputSchema"] == {
+        "type": "object",
+        "properties": {"x": {}},
+    }

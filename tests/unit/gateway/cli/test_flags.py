@@ -66,7 +66,7 @@ def test_every_flag_reaches_its_option(tmp_path: Path) -> None:
         "--servers", "x,y", "--tools", "x:*", "--secrets", "docker-desktop:/run/s", "--watch=false",
         "--transport=sse", "--port=9", "--host=::1", "--allow-host=h", "--allow-origin=o",
         "--allow-unauthenticated", f"--tls-cert={tmp_path}/cert.pem", f"--tls-key={tmp_path}/key.pem",
-        "--names=prefix", "--drain-timeout=3s", "--cpus=2", "--memory=1G", "--long-lived",
+        "--names=prefix", "--schema-compat", "--drain-timeout=3s", "--cpus=2", "--memory=1G", "--long-lived",
         "--isolation=call", "--static", "--log-calls=false", "--verbose", "--log=l", "--dry-run",
         "--debug",
     )  # fmt: skip
@@ -94,6 +94,7 @@ def test_every_flag_reaches_its_option(tmp_path: Path) -> None:
         tls_cert=str(tmp_path / "cert.pem"),
         tls_key=str(tmp_path / "key.pem"),
         names="prefix",
+        schema_compat=True,
         drain_timeout_s=3.0,
         cpus=2.0,
         memory_bytes=1024**3,

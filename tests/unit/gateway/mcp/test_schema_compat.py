@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.mcp.schema_compat import simplified
+from gateway.mcp.schema_compat import simplified, simplified_tool
 
 Raw = msgspec.Raw
 
@@ -165,3 +165,16 @@ def test_a_schema_of_something_else_keeps_its_alternatives() -> None:
 def test_what_is_no_schema_that_can_be_read_stays(text: bytes) -> None:
     """It is for its reader to refuse."""
     assert bytes(simplified(Raw(text))) == text
+
+
+def test_a_tool_is_shown_with_simple_schemas() -> None:
+    """Both of them; what is no object's is no output schema to those who need this."""
+    wanted = {"type": "object", "$defs": {"a": {"type": "string"}}, "properties": {"x": {"$ref": "#/$defs/a"}}}  # fmt: skip
+    plain = {"type": "object", "properties": {"x": {"type": "string"}}}
+    fields = {"name": Raw(b'"t"'), "inputSchema": Raw(json.dumps(wanted).encode())}
+    shown = simplified_tool({**fields, "outputSchema": fields["inputSchema"]})
+    assert json.loads(bytes(shown["inputSchema"])) == plain
+    assert json.loads(bytes(shown["outputSchema"])) == plain
+    for other in (b'{"type":"array"}', b"true", b'{"$ref":"#/nowhere"}'):
+        assert "outputSchema" not in simplified_tool({**fields, "outputSchema": Raw(other)})
+    assert simplified_tool({"name": fields["name"]}) == {"name": fields["name"]}

@@ -325,3 +325,28 @@ async def test_a_run_that_prints_without_end(rig: Rig, monkeypatch: pytest.Monke
     monkeypatch.setattr(limits, "MAX_FRAME_BYTES", 10)
     with pytest.raises(ProtocolFault, match="printed more than 10 bytes"):
         await rig.engine.run(rig.request("--print=more than ten bytes"))
+
+
+async def test_a_frozen_container_stands_still_and_goes_on(rig: Rig) -> None:
+    """It answers once it is thawed, even right after the freezing; what it uses is known either way."""
+    freezer = rig.engine.freezer
+    link = await rig.engine.start(rig.request(disable_network=True))
+    try:
+        for _ in range(3):
+            await freezer.freeze(link.name)
+            await freezer.freeze(link.name)
+            assert rig.inspect(link)["State"]["Paused"]
+            assert 0 < await freezer.memory_bytes(link.name) < MEMORY
+            await freezer.thaw(link.name)
+            await link.send_all(call("echo", text="awake"))
+            assert b"awake" in await read_line(link)
+    finally:
+        await link.aclose()
+
+
+async def test_a_frozen_container_can_be_killed(rig: Rig) -> None:
+    """A gateway that ends does not wait for it."""
+    link = await rig.engine.start(rig.request(disable_network=True))
+    await rig.engine.freezer.freeze(link.name)
+    await link.kill()
+    assert rig.client.containers(all=True, filters={"name": link.name}) == []

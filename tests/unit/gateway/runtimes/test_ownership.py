@@ -85,8 +85,11 @@ def test_a_killed_gateway_is_dead(home: Home) -> None:
         gateway.kill()
         gateway.wait()
     assert (home.run / f"{instance_id}.lock").exists()
+    for path in list(home.run.glob("*.lock")):
+        path.with_suffix(".sock").touch()
     drop_stale_locks(home)
     assert not list(home.run.glob("*.lock"))
+    assert not list(home.run.glob("*.sock"))
 
 
 def test_only_one_claims(home: Home) -> None:

@@ -47,10 +47,11 @@ def test_a_running_gateway(home: Home, lock: InstanceLock) -> None:
 
 
 def test_what_a_killed_gateway_left(home: Home, process: subprocess.Popen[bytes]) -> None:
-    """Its lock is free, its process is said to run or to have ended, its pipes are there."""
+    """Its lock is free, its process is said to run or to have ended, its pipes and socket are there."""
     home.identity()
     (home.run / f"{DEAD}.lock").touch()
     (home.run / f"{DEAD}.abc.pipes").mkdir()
+    home.control(DEAD).touch()
     record_process(home, DEAD, "mine", process.pid)
     (home.run / f"{DEAD}.7.process").write_text("rubbish")
     assert sorted(find_traces(home), key=lambda trace: (trace.kind, trace.name)) == [
@@ -58,6 +59,7 @@ def test_what_a_killed_gateway_left(home: Home, process: subprocess.Popen[bytes]
         Trace("pipes", f"{DEAD}.abc.pipes", "", "", alive=False),
         Trace("process", f"{DEAD}.7.process", "", "ended", alive=False),
         Trace("process", f"process {process.pid}", "mine", "running", alive=False),
+        Trace("socket", f"{DEAD}.sock", "", "", alive=False),
     ]
     process.kill()
     process.wait()

@@ -6,8 +6,10 @@ import json
 import logging
 import os
 import re
+import select
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -284,3 +286,48 @@ def test_a_closed_stderr_is_no_error() -> None:
         output(writer).handle(_record("x", logging.INFO, "e", {}))
     finally:
         os.close(writer)
+
+
+def test_many_events_of_a_kind_are_one_write_with_their_own_times(tmp_path: Path) -> None:
+    """In their order; a moment after the first is shown as such."""
+    path = tmp_path / "log"
+    configure("info", json=True, log_file=str(path))
+    log.info_rows("call", [(0.25, {"name": "a"}), (1.5, {"name": "b"})])
+    log.info("after")
+    first, second, third = (json.loads(line) for line in path.read_text().splitlines())
+    assert (first["ts"], first["event"], first["name"]) == ("1970-01-01T00:00:00.250Z", "call", "a")
+    assert (second["ts"], second["name"]) == ("1970-01-01T00:00:01.500Z", "b")
+    assert third["event"] == "after"
+
+
+def test_rows_that_nobody_reads_are_counted(capfd: pytest.CaptureFixture[str]) -> None:
+    """A reader that is slow loses lines, and is told how many."""
+    reading, writing = os.pipe()
+    output = _Output(writing, owned=True)
+    output.setFormatter(ConsoleFormatter())
+    logging.getLogger().addHandler(output)
+    logging.getLogger("mcpgw").setLevel("INFO")
+    while os.write(writing, b"x" * 4096):
+        if not select.select([], [writing], [], 0)[1]:
+            break
+    log.info_rows("call", [(0.0, {"number": number}) for number in range(40)])
+    os.set_blocking(reading, False)
+    with suppress(BlockingIOError):
+        while os.read(reading, 65536):
+            pass
+    log.info("last")
+    text = os.read(reading, 65536).decode()
+    os.close(reading)
+    assert "log_lines_lost lines=40" in text
+    assert text.endswith("last\n")
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "null"), (True, "true"), (1, "1"), (0.5, "0.5"), (1e300, "1e+300"), ("a b", '"a b"')],
+)
+def test_values_on_the_console_are_json(value: object, shown: str) -> None:
+    """Bare words apart."""
+    assert console("x", key=value).endswith(f" key={shown}")
+    assert shown == json.dumps(value)

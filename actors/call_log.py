@@ -1,0 +1,70 @@
+"""One line for each call that has ended, written in batches: no call waits for a terminal, and no write is made for each.
+
+Must not know sessions or servers; it gets what the line says.
+"""
+
+from __future__ import annotations
+
+import time
+
+import trio
+
+from actors.call import Call
+from gateway import limits
+from gateway.telemetry.log import Row, get_logger
+
+log = get_logger("session")
+
+
+class CallLog:
+    """The lines of calls, kept back for `limits.CALL_LOG_S` at most.
+
+    Args:
+        enabled: whether calls are logged at all.
+    """
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled
+        self._rows: list[Row] = []
+        self._work = trio.Event()
+
+    def note(self, call: Call, *, name: str, client: str, outcome: str) -> None:
+        """Has the line of an ended call written soon.
+
+        Args:
+            call: what ended.
+            name: the tool, prompt or resource, as its server knows it.
+            client: what the client calls itself.
+            outcome: `ok`, `cancelled`, or the error.
+        """
+        if not self._enabled or not log.shows_info:
+            return
+        fields: dict[str, object] = {
+            "method": call.method,
+            "server": call.server,
+            "name": name,
+            "client": client,
+            "ms": round((trio.current_time() - call.started) * 1000, 1),
+            "outcome": outcome,
+        }
+        self._rows.append((time.time(), fields))
+        if len(self._rows) >= limits.CALL_LOG_ROWS:
+            self._write()
+        elif not self._work.is_set():
+            self._work.set()
+
+    async def run(self) -> None:
+        """Writes until cancelled, and then what is left."""
+        try:
+            while True:
+                await self._work.wait()
+                await trio.sleep(limits.CALL_LOG_S)
+                self._work = trio.Event()
+                self._write()
+        finally:
+            self._write()
+
+    def _write(self) -> None:
+        rows, self._rows = self._rows, []
+        if rows:
+            log.info_rows("call", rows)

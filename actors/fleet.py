@@ -1,0 +1,92 @@
+"""The containers of one server as a set: found by number and by owner, started, retired. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import trio
+
+from actors.assignment import Slot
+from actors.container import Container
+
+
+class Fleet:
+    """From the decision to start a container until nothing of it is left, it is in here."""
+
+    def __init__(self) -> None:
+        self.by_owner: dict[str, Container] = {}
+        """The newest container of an owner: the short cut of warm calls."""
+        self._containers: dict[int, Container] = {}
+        self._to_start: list[Container] = []
+        self._last_key = 0
+
+    def __iter__(self) -> Iterator[Container]:
+        """All of them, the oldest first."""
+        return iter(tuple(self._containers.values()))
+
+    def __getitem__(self, key: int) -> Container:
+        """The one of that number."""
+        return self._containers[key]
+
+    def next_key(self) -> int:
+        """A number that no container had yet."""
+        self._last_key += 1
+        return self._last_key
+
+    def add(self, container: Container) -> None:
+        """Takes in one that is to be started."""
+        self._containers[container.key] = container
+        self._to_start.append(container)
+
+    def start_new(self, nursery: trio.Nursery) -> None:
+        """Starts what was taken in since the last time."""
+        for container in self._to_start:
+            nursery.start_soon(container.run)
+        self._to_start.clear()
+
+    def hand_over(self, container: Container, owner: str) -> None:
+        """From now on it is that owner's."""
+        container.owner = owner
+        self.by_owner[owner] = container
+
+    def retire(self, container: Container) -> None:
+        """Takes a container out of use: at once where it is idle, after its calls where it is not."""
+        container.retire()
+        self._disown(container)
+        if not container.inflight:
+            container.stop()
+
+    def remove(self, container: Container) -> None:
+        """Nothing of it is left."""
+        self._containers.pop(container.key, None)
+        self._disown(container)
+
+    def clear(self) -> None:
+        """Nothing of any is left."""
+        self._to_start.clear()
+        self._containers.clear()
+        self.by_owner.clear()
+
+    async def kill(self) -> None:
+        """Ends every container at once, also while it is being stopped patiently."""
+        async with trio.open_nursery() as nursery:
+            for container in self:
+                nursery.start_soon(container.kill)
+
+    def owned(self, owner: str) -> list[Container]:
+        """All of that owner."""
+        return [container for container in self if container.owner == owner]
+
+    def live(self) -> list[Container]:
+        """Those that take calls, or will."""
+        return [container for container in self if not container.stale]
+
+    def slots(self) -> list[Slot]:
+        """All of them as the decisions see them."""
+        return [container.slot() for container in self]
+
+    def _disown(self, container: Container) -> None:
+        """Takes the short cut to it away."""
+        owner = container.owner
+        if owner is not None and self.by_owner.get(owner) is container:
+            del self.by_owner[owner]

@@ -1,0 +1,68 @@
+"""The set of a server's containers: short cuts to owners, retiring."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from actors.container import Container
+from actors.fleet import Fleet
+
+
+class Parked:
+    """A container that only notes what is asked of it."""
+
+    def __init__(self, key: int, owner: str | None = None) -> None:
+        self.key = key
+        self.owner = owner
+        self.inflight = 0
+        self.stale = False
+        self.stopped = False
+
+    def retire(self) -> None:
+        """No more calls."""
+        self.stale = True
+
+    def stop(self) -> None:
+        """Goes away."""
+        self.stopped = True
+
+
+def fleet_of(*parked: Parked) -> Fleet:
+    """A fleet of these."""
+    fleet = Fleet()
+    for one in parked:
+        fleet.add(cast("Container", one))
+        if one.owner is not None:
+            fleet.hand_over(cast("Container", one), one.owner)
+    return fleet
+
+
+def test_the_newest_container_of_an_owner_is_its_short_cut() -> None:
+    """Retiring an older one leaves the short cut to the newer."""
+    old, new = Parked(1, "a"), Parked(2, "a")
+    fleet = fleet_of(old, new)
+    fleet.retire(cast("Container", old))
+    assert fleet.by_owner == {"a": new}
+    assert fleet.live() == [new]
+    assert fleet.owned("a") == [old, new]
+    fleet.remove(cast("Container", new))
+    assert fleet.by_owner == {}
+    assert list(fleet) == [old]
+
+
+def test_a_busy_container_ends_after_its_calls() -> None:
+    """An idle one at once."""
+    busy, idle = Parked(1, "a"), Parked(2)
+    busy.inflight = 1
+    fleet = fleet_of(busy, idle)
+    for one in (busy, idle):
+        fleet.retire(cast("Container", one))
+    assert (busy.stopped, idle.stopped) == (False, True)
+
+
+def test_numbers_are_never_used_again() -> None:
+    """Not even those of containers that are gone."""
+    fleet = Fleet()
+    first = fleet.next_key()
+    fleet.clear()
+    assert fleet.next_key() > first
