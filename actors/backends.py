@@ -30,6 +30,7 @@ from gateway.runtimes.ownership import (
     drop_stale_locks,
     reap,
     remove_instance,
+    remove_orphans,
 )
 from gateway.runtimes.process import ProcessRuntime
 from gateway.runtimes.process_records import sweep_processes
@@ -107,14 +108,24 @@ class Backends:
         return True
 
     async def reap_forever(self) -> None:
-        """Removes what killed gateways of this home left: at once where there is a sign of one, then now and then.
+        """Removes what nobody takes care of: at once where there is a sign of it, then now and then.
 
-        An engine that does not answer is tried again; it is no failure of ours.
+        That is what killed gateways of this home left, and what an engine in trouble kept of ours. An engine that does not
+        answer is tried again; it is no failure of ours.
         """
         while True:
             if self.engine_used or dead_instances(self._home):
                 await self._reap()
-            await trio.sleep(limits.REAP_PERIOD_S)
+            with trio.move_on_after(limits.REAP_PERIOD_S):
+                await self._wait_dropped()
+                await trio.sleep(limits.ORPHAN_RETRY_S)
+
+    async def _wait_dropped(self) -> None:
+        """Returns once a container of ours may have been left."""
+        if self._docker is None:
+            await trio.sleep_forever()
+        else:
+            await self._docker.holdings.dropped()
 
     async def aclose(self) -> None:
         """Removes by label what is still there of ours, gives up the engine's connections and the lock.
@@ -135,9 +146,12 @@ class Backends:
         await sweep_processes(self._home)
         if self._docker is None:
             return
+        docker = self._docker
         try:
-            await reap(self._docker, self._home)
+            await reap(docker, self._home)
+            await remove_orphans(docker, self.instance_id, docker.holdings)
         except BackendError as error:
+            docker.holdings.drop()
             log.debug("not_reaped", reason=str(error))
         else:
             drop_stale_locks(self._home)

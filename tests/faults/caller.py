@@ -7,6 +7,7 @@ SIGQUIT exit.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -104,7 +105,7 @@ class Caller:
         try:
             connection.request("POST", "/mcp", json.dumps(body).encode(), self._headers)
             response = connection.getresponse()
-            if response.status >= 400:  # noqa: PLR2004 - HTTP's own
+            if response.status >= 400:
                 raise Refused(f"{response.status} {response.read()!r}")
             if session := response.getheader("Mcp-Session-Id"):
                 self._headers["Mcp-Session-Id"] = session
@@ -160,10 +161,8 @@ def send_garbage(address: tuple[str, int]) -> None:
         with socket.create_connection(address, 5) as connection:
             connection.sendall(chunk)
             connection.settimeout(0.1)
-            try:
+            with contextlib.suppress(OSError):
                 connection.recv(4096)
-            except OSError:
-                pass
 
 
 def hold_half_open(address: tuple[str, int], count: int) -> list[socket.socket]:

@@ -18,8 +18,8 @@ from tests.faults.stage import Stage
 @pytest.fixture(scope="session")
 def stage(
     engine: object,
-    unpacked: Path,
-    tmp_path_factory: pytest.TempPathFactory,  # noqa: F811 - the fixture
+    unpacked: Path,  # noqa: F811 - the fixture
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stage]:
     """An engine that may be hurt. The tests' own engine tells that this machine can run one."""
     with own_engine() as hurt, door_before(hurt.socket) as door:
@@ -27,9 +27,7 @@ def stage(
 
 
 @pytest.fixture(scope="session")
-def record() -> Iterator[Record]:
-    """What the cells take; written to `$MCPGW_FAULTS_RECORD` at the end."""
-    record = Record()
-    yield record
-    if path := os.environ.get("MCPGW_FAULTS_RECORD"):
-        record.write(Path(path))
+def record() -> Record:
+    """What the cells take; written to `$MCPGW_FAULTS_RECORD`."""
+    path = os.environ.get("MCPGW_FAULTS_RECORD")
+    return Record(Path(path) if path else None)

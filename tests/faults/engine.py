@@ -1,6 +1,6 @@
 """A `dockerd` that tests may hurt: its own data, sockets and pid file, no bridge, beside whatever engine the machine has.
 
-Its containerd is a process beside it, as distributions have it, and is left alone: containers may outlive dockerd.
+It sees no network but its own, so that the machine's is left alone. Its containerd is a process beside it, as distributions have it, and is left alone: containers may outlive dockerd.
 Must not know what is done to it, nor why.
 """
 
@@ -65,8 +65,9 @@ class OwnEngine:
         """Starts dockerd, and its containerd if need be, and returns once it answers."""
         if self._containerd is None:
             self._start_containerd()
+        # In a network namespace of its own: a dockerd without a bridge deletes `docker0`, the other engine's.
         self._process = self._spawn(
-            "dockerd",
+            *("unshare", "--net", "dockerd"),
             *("--data-root", str(self.folder / "data")),
             *("--exec-root", str(self.folder / "exec")),
             *("--pidfile", str(self.folder / "pid")),

@@ -1,18 +1,17 @@
 """Plays one cell of the matrix: sets the scene, does the fault, sees what clients are told, and how soon all is well again.
 
-Raises AssertionError where an invariant does not hold. `cells.py` says what each fault means.
+`cells.py` says what each fault means.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gateway.cli.leaks import find_leaks
 from tests.e2e.gateways import Network, await_true
@@ -26,14 +25,15 @@ HELD_S: Final = 1.0
 WORK_MS: Final = 1500
 """How long a call is under way that a fault meets."""
 RECOVERED_S: Final = 30.0
-TOLD_S: Final = 12.0
+TOLD_S: Final = 15.0
 """Until the client has been told: its deadline, a list's wait, and some patience."""
 AT_ONCE_S: Final = 0.25
 """From the death of a server to the failure of its calls, on two busy cores; `report.py` has what it really takes."""
-UNDISTURBED_S: Final = 2.0
+UNDISTURBED_S: Final = 3.0
 """What another client's call to another server may take meanwhile: whole containers are started beside it."""
-MORE_DESCRIPTORS: Final = 12
-"""A gateway that has recovered may keep so many more than before: connections to the engine and of clients, pooled."""
+MORE_DESCRIPTORS: Final = 24
+"""A gateway that has recovered may keep so many more than before: pooled connections to the engine, closed ones that wait
+to be collected. The soak tells whether they grow."""
 
 _SIGNALS: Final = {
     "SIGKILL": signal.SIGKILL,
@@ -56,6 +56,10 @@ class Played(NamedTuple):
     recovered_ms: float
 
 
+class TooLate(Exception):
+    """The request was answered before the fault could be done: the machine is that busy. Another try may be in time."""
+
+
 class Play:
     """One cell, played once."""
 
@@ -71,12 +75,19 @@ class Play:
         self._engine = stage.engine.client()
         self._cleanup = ExitStack()
         self._gateway: Network
+        self._warmed = 0
+        """Outcomes of the client's before the request that the fault meets."""
         self._fired = 0.0
         self._over = 0.0
         """When the fault came, and when it had ended: at once where it is an event, later where it lasts."""
 
     def run(self) -> Played:
-        """Plays it; nothing is left of it afterwards, whatever happens."""
+        """Plays it; nothing is left of it afterwards, whatever happens.
+
+        Raises:
+            TooLate
+            AssertionError: an invariant does not hold.
+        """
         with self._cleanup:
             self._cleanup.callback(self._engine.close)
             self._cleanup.callback(self._restore)
@@ -86,6 +97,8 @@ class Play:
             witness = Witness(self._gateway) if self._has_witness() else None
             descriptors = self._descriptors()
             self._set_scene()
+            if len(self._subject.seen("outcome")) > self._warmed:
+                raise TooLate(self.cell)
             self._fire()
             outcome, told_ms = self._see_what_is_told()
             self._end_fault()
@@ -122,8 +135,7 @@ class Play:
         server, subject = self._server, self._subject
         match self.cell.phase:
             case "idle":
-                subject.call(f"{server}_echo", text="a")
-                assert subject.await_event("outcome")["outcome"] == "answer"
+                self._warm()
             case "handshake":
                 subject.call(f"{server}_echo", text="a")
                 self._await_server()
@@ -131,22 +143,32 @@ class Play:
                 subject.tell("tools/list")
                 self._await_server()
             case "mid-stream":
+                self._warm()
                 subject.call(f"{server}_stream", ms=WORK_MS)
                 subject.await_event("progress")
             case "mid-call" | "draining":
-                subject.call(f"{server}_echo", text="a")
-                assert subject.await_event("outcome")["outcome"] == "answer"
+                self._warm()
                 subject.call(f"{server}_sleep", ms=WORK_MS)
-                time.sleep(0.3)
+                time.sleep(0.3)  # from outside it shows no sign of having reached its server
         if self.cell.phase == "draining":
             self._gateway.signal(signal.SIGTERM)
             self._gateway.await_log("name=SIGTERM")
 
+    def _warm(self) -> None:
+        """Has the server started, however busy the machine is."""
+        await_true(lambda: self._ask_echo()["outcome"] == "answer", "the server runs", SOON_S)
+        self._warmed = len(self._subject.seen("outcome"))
+
+    def _ask_echo(self) -> dict[str, Any]:
+        before = len(self._subject.seen("outcome"))
+        self._subject.call(f"{self._server}_echo", text="b")
+        return self._subject.await_event("outcome", before + 1)
+
     def _await_server(self) -> None:
-        """Returns half way through the slow step of a server that has just been started."""
+        """Returns within the slow step of a server that has just been started."""
         if self._server == "one":
             scenes.server_pid(self._engine, self._place, "one")
-        time.sleep(SLOW_MS / 2000)
+        time.sleep(SLOW_MS / 5000)
 
     def _descriptors(self) -> int:
         return len(list(Path(f"/proc/{self._gateway.process.pid}/fd").iterdir()))
@@ -177,7 +199,6 @@ class Play:
             case "flood":
                 other = self._cleanup.enter_context(scenes.subject(self._gateway))
                 other.process.send_signal(signal.SIGUSR2)
-                self._flooding = other
             case "exit 0":
                 self._gateway.signal(signal.SIGINT)
             case _:
@@ -267,8 +288,7 @@ class Play:
             return "none", None
         if self.cell.fault == "SIGSTOP" and self.cell.target != "container":
             self._continue()
-        count = 2 if self.cell.phase in {"mid-call", "draining"} else 1
-        event = self._subject.await_event("outcome", count, TOLD_S)
+        event = self._subject.await_event("outcome", self._warmed + 1, TOLD_S)
         outcome: Outcome = event["outcome"]
         assert outcome in expected, f"{event['text']}\n{self._gateway.log[-3000:]}"
         told_ms = (event["at"] - self._fired) * 1000
@@ -318,9 +338,7 @@ class Play:
         deadline = time.monotonic() + RECOVERED_S
         while True:
             tries += 1
-            before = len(self._subject.seen("outcome"))
-            self._subject.call(f"{self._server}_echo", text="b")
-            event = self._subject.await_event("outcome", before + 1)
+            event = self._ask_echo()
             if event["outcome"] == "answer":
                 break
             assert time.monotonic() < deadline, f"{event['text']}\n{self._gateway.log[-3000:]}"
@@ -384,8 +402,9 @@ class Play:
         assert not scenes.processes_of(self._place)
 
 
-def is_listening(address: tuple[str, int]) -> bool:
-    """Whether somebody takes connections there."""
-    with suppress(OSError), socket.create_connection(address, 1):
-        return True
-    return False
+def play(stage: Stage, cell: Cell, tries: int = 3) -> Played:
+    """Plays a cell, again where the fault came too late."""
+    for _ in range(tries - 1):
+        with suppress(TooLate):
+            return Play(stage, cell).run()
+    return Play(stage, cell).run()

@@ -28,11 +28,11 @@ from tests.faults.engine import OwnEngine
 from tests.images.echo import echo_image
 
 _HERE: Final = Path(__file__).parent
-TIMEOUT_S: Final = 2.5
+TIMEOUT_S: Final = 4.0
 """The deadline of calls."""
-INIT_TIMEOUT_S: Final = 3.0
+INIT_TIMEOUT_S: Final = 6.0
 IDLE_S: Final = 2.0
-SLOW_MS: Final = 800
+SLOW_MS: Final = 1500
 """What a server takes for the step in which the fault comes."""
 SOON_S: Final = 20.0
 """Until something that is certain to come has come, on two busy cores."""
@@ -178,7 +178,9 @@ class Witness:
         self.outcomes: list[tuple[str, str]] = []
         self.slowest_s = 0.0
         self._over = threading.Event()
-        self._call()
+        # Its server has to start first.
+        await_true(lambda: self._call() == ("answer", "w"), "the witness' server runs", SOON_S)
+        self.outcomes.clear()
         self.slowest_s = 0.0
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -192,10 +194,11 @@ class Witness:
         while not self._over.wait(0.05):
             self._call()
 
-    def _call(self) -> None:
+    def _call(self) -> tuple[str, str]:
         began = time.monotonic()
         self.outcomes.append(self._caller.call("good_echo", text="w"))
         self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+        return self.outcomes[-1]
 
 
 def containers(client: docker.APIClient, place: Place, server: str = "") -> list[dict[str, Any]]:
