@@ -25,7 +25,7 @@ class Slot(msgspec.Struct, frozen=True):
     `idle_since` is the time of its last activity. `profile` is the key of what the server was told of its client.
     `pinned`: it holds subscriptions, and must stay though it is idle. `stopping`: nothing more is to be decided of it.
     `told`: it was told of a client, or will be as soon as it is open; a spare that was not can be greeted for anyone.
-    `open`: it runs, greeted or not.
+    `open`: it runs, greeted or not. `frozen`: it stands still, and is ready once it was thawed.
     """
 
     key: int
@@ -39,6 +39,7 @@ class Slot(msgspec.Struct, frozen=True):
     stopping: bool = False
     told: bool = True
     open: bool = True
+    frozen: bool = False
 
     @property
     def kind(self) -> str | None:
@@ -57,7 +58,7 @@ class Await(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """Queue the call: this spare is its owner's from now on, and serves it once it is greeted."""
+    """Queue the call: this slot is its owner's from now on, and serves it once it is greeted or thawed."""
 
     key: int
 
@@ -87,6 +88,8 @@ def place(
     free = [slot for slot in own if _has_room(slot, pooling)]
     if free:
         return Use(min(free, key=lambda slot: slot.inflight).key)
+    if frozen := [slot for slot in own if slot.frozen]:
+        return Claim(frozen[0].key)
     if own and owner != EVERYBODY:
         return Await()
     spare = _spare_for(profile, slots, pooling)
@@ -118,9 +121,9 @@ def _start(slots: Sequence[Slot], owner: str, pooling: Pooling) -> Start | Await
     return Start(evict=victim) if victim is not None else Await()
 
 
-def _till_ready(slot: Slot) -> tuple[bool, bool, int]:
-    """Orders spares by how soon they are ready: what runs, then what is told already, then what was started first."""
-    return not slot.open, not slot.told, slot.key
+def _till_ready(slot: Slot) -> tuple[bool, bool, bool, int]:
+    """Orders spares by how soon they are ready: what runs, what is awake, what is told already, what was started first."""
+    return not slot.open, slot.frozen, not slot.told, slot.key
 
 
 def _has_room(slot: Slot, pooling: Pooling) -> bool:
@@ -133,7 +136,7 @@ def _victim(slots: Iterable[Slot], owner: str) -> int | None:
     idle = [
         slot
         for slot in slots
-        if slot.ready
+        if (slot.ready or slot.frozen)
         and not slot.inflight
         and not slot.stale
         and not slot.pinned
@@ -161,7 +164,7 @@ def _expiries(slots: Iterable[Slot], pooling: Pooling, spares: int) -> Iterator[
     """
     spares_kept = 0
     for slot in sorted(slots, key=lambda slot: slot.idle_since, reverse=True):
-        settled = slot.ready or (slot.open and not slot.told)
+        settled = slot.ready or slot.frozen or (slot.open and not slot.told)
         if slot.inflight or not settled or slot.stopping or (slot.pinned and not slot.stale):
             continue
         if slot.stale:

@@ -24,6 +24,8 @@ from gateway.runtimes.container_config import Owner
 from gateway.runtimes.docker_engine import DockerEngine
 from gateway.runtimes.engine_endpoint import locate_engine
 from gateway.runtimes.engine_facts import PullProgress
+from gateway.runtimes.link_choice import LinkChoice
+from gateway.runtimes.named_pipes import sweep_pipes
 from gateway.runtimes.ownership import (
     InstanceLock,
     dead_instances,
@@ -142,8 +144,9 @@ class Backends:
             shutil.rmtree(self._substitute, ignore_errors=True)
 
     async def _reap(self) -> None:
-        """One look at the engine and at the records of local processes."""
+        """One look at the engine, at the records of local processes and at named pipes."""
         await sweep_processes(self._home)
+        await trio.to_thread.run_sync(sweep_pipes, self._home)
         if self._docker is None:
             return
         docker = self._docker
@@ -218,6 +221,7 @@ def open_backends(options: GatewayOptions, environ: Mapping[str, str]) -> Backen
             engine = docker = DockerEngine(
                 locate_engine(environ),
                 Owner(home.identity(), lock.instance_id),
+                links=LinkChoice(home, options.link),
                 in_container=options.in_container,
                 on_stderr=on_stderr,
                 on_pull=_log_pull,

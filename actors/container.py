@@ -14,6 +14,7 @@ import trio
 
 from actors.assignment import Slot
 from actors.call import Answer, Call
+from actors.frost import Frost
 from actors.greeting import WrongEra, greet
 from actors.list_reading import read_lists
 from actors.listening import Listening
@@ -47,6 +48,9 @@ class Keeper(Protocol):
 
     def became_ready(self, container: Container) -> None:
         """The handshake is done."""
+
+    def thawed(self, container: Container) -> None:
+        """It was frozen, and takes calls again."""
 
     def has_room(self, container: Container) -> None:
         """A call was answered."""
@@ -83,6 +87,7 @@ class Container(Listener):
         spoken: which eras the server is known to speak.
         starts: how many may start at a time, over all servers.
         keeper: the pool.
+        freezer: what freezes it; None where nothing does.
     """
 
     def __init__(
@@ -96,6 +101,7 @@ class Container(Listener):
         spoken: Spoken,
         starts: trio.CapacityLimiter,
         keeper: Keeper,
+        freezer: Freezer | None = None,
     ) -> None:
         self.key = key
         self.server = server
@@ -127,6 +133,9 @@ class Container(Listener):
         self._pipe: MessagePipe | None = None
         self._starts = starts
         self._keeper = keeper
+        self._freezer = freezer
+        self._frost: Frost | None = None
+        """None before it was greeted, and where it cannot be frozen."""
         self._stop = trio.Event()
         self._asked = False
         """Somebody called `stop`: its end is no failure."""
@@ -149,6 +158,30 @@ class Container(Listener):
     def open(self) -> bool:
         """Whether it runs, greeted or not."""
         return self._pipe is not None
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stands still, or is on its way there or back."""
+        return self._frost is not None and self._frost.frozen
+
+    @property
+    def freezable(self) -> bool:
+        """Whether it can be frozen now: it is ready, and nothing is asked of it."""
+        return (
+            self._frost is not None
+            and not (self.frozen or self.stale or self.inflight or self.listing or self.tasks)
+            and not self.subscriptions
+        )
+
+    def freeze(self) -> None:
+        """Has it stand still, if it can now."""
+        if self._frost is not None and self.freezable:
+            self._frost.freeze()
+
+    def thaw(self) -> None:
+        """Has it go on, if it stands still; `Keeper.thawed` follows."""
+        if self._frost is not None:
+            self._frost.thaw()
 
     @property
     def told(self) -> bool:
@@ -189,6 +222,8 @@ class Container(Listener):
             return "stopping"
         if not self.ready:
             return "open" if self.open and not self.told else "starting"
+        if self.frozen:
+            return "frozen"
         if self.inflight:
             return "busy"
         return "warm" if self.owner is None else "idle"
@@ -197,13 +232,6 @@ class Container(Listener):
     def name(self) -> str:
         """What a person would look for, "" before it is started."""
         return self._pipe.name if self._pipe is not None else ""
-
-    @property
-    def memory_bytes(self) -> int:
-        """The memory that it uses, or may use at most where it was not measured."""
-        launch = self.server.launch
-        most = launch.memory_bytes if isinstance(launch, ContainerLaunch) else 0
-        return most if self.measured_bytes is None else self.measured_bytes
 
     async def measure(self, freezer: Freezer) -> None:
         """Asks the engine what it uses; an engine that does not say leaves the former figure."""
@@ -219,7 +247,7 @@ class Container(Listener):
         return Slot(
             key=self.key,
             owner=self.owner,
-            ready=self.ready,
+            ready=self.ready and not self.frozen,
             inflight=self.inflight,
             stale=self.stale,
             idle_since=max((self.idle_since, *self.tasks.values())),
@@ -228,6 +256,7 @@ class Container(Listener):
             stopping=self._stop.is_set() or self.upstream_ended,
             told=self.told,
             open=self.open,
+            frozen=self._frost is not None and self._frost.frozen and not self._frost.thawing,
         )
 
     def tell(self, profile: ClientProfile) -> None:
@@ -343,8 +372,14 @@ class Container(Listener):
                 self.retire()
             if self.upstream is not None:
                 self.upstream.end(Gone(f"server {self.server.name} was stopped"))
-            await pipe.aclose()
+            await self._close(pipe)
         return error
+
+    async def _close(self, pipe: MessagePipe) -> None:
+        """Stops the server: gently, unless it stands still; then it could not even read the end of its input."""
+        if self.frozen:
+            await pipe.kill()
+        await pipe.aclose()
 
     async def _serve(self, pipe: MessagePipe) -> GatewayError | None:
         """Greets the server and keeps the connection until it ends; says why it ended."""
@@ -363,6 +398,7 @@ class Container(Listener):
                 if self._listening is not None:
                     nursery.start_soon(self._listening.run)
                 nursery.start_soon(self._keep_listing, upstream)
+                nursery.start_soon(self._keep_frost, upstream)
                 nursery.start_soon(end_when_hung, upstream)
                 await upstream.wait_gone()
                 error = upstream.ended
@@ -400,7 +436,20 @@ class Container(Listener):
         self.idle_since = trio.current_time()
         took_ms = round(self.start_s * 1000)
         log.info("server_ready", server=self.server.name, name=upstream.pipe.name, ms=took_ms)
+        if self._freezer is not None:
+            self._frost = Frost(self._freezer, upstream.pipe.name)
         self._keeper.became_ready(self)
+
+    async def _keep_frost(self, upstream: Upstream) -> None:
+        """Freezes and thaws it as told; what cannot be thawed is of no use to anyone."""
+        while self._frost is not None:
+            try:
+                await self._frost.next_thaw()
+            except BackendError as error:
+                upstream.end(Gone(f"server {self.server.name} could not be thawed: {error}"))
+                return
+            self.idle_since = trio.current_time()
+            self._keeper.thawed(self)
 
     async def _end_when_stopped(self, scope: trio.CancelScope) -> None:
         """Ends the life once `stop` was called, at whatever point it is."""

@@ -14,6 +14,7 @@ from typing import Literal
 import trio
 
 from actors import assignment, sizing
+from actors.budget import UNBOUNDED, MemoryBudget
 from actors.call import Call, Deadlines
 from actors.container import Container, spoken_key
 from actors.failed_starts import FailedStarts
@@ -21,13 +22,14 @@ from actors.fleet import Fleet
 from actors.kit.mailbox import Mailbox
 from actors.orphans import Orphans
 from actors.pool_lists import PoolLists
+from actors.relief import Holding
 from actors.reports import PoolState, Reports
 from actors.server_request import ServerRequest
 from actors.spares import Spares
 from actors.tally import Tally
 from actors.upstream import Opener, failure_of
 from actors.waiting import WaitingCalls
-from gateway.catalog.model import EnabledServer
+from gateway.catalog.model import ContainerLaunch, EnabledServer
 from gateway.errors import GatewayError, Gone, Unavailable
 from gateway.jsonrpc.messages import Notification
 from gateway.mcp.listing import ServerLists
@@ -56,6 +58,7 @@ class ContainerPool:
         recall: which eras the server was found to speak earlier.
         random: jitter of the pauses after failed starts.
         freezer: what freezes and measures its containers, None where they are none.
+        budget: the memory that all servers share.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class ContainerPool:
         random: Random,
         recall: Callable[[], Spoken] = lambda: UNASKED,
         freezer: Freezer | None = None,
+        budget: MemoryBudget = UNBOUNDED,
     ) -> None:
         self.server = server
         self._opener = opener
@@ -76,6 +80,9 @@ class ContainerPool:
         self._deadlines = deadlines
         self._reports = reports
         self._freezer = freezer
+        self._budget = budget
+        self._usual_bytes: int | None = None
+        """What the greatest container used when they were measured last; None before the first was."""
         self._fleet = Fleet()
         self._waiting = WaitingCalls(self._wake_idle_waiters)
         self._lists = PoolLists(reports)
@@ -137,16 +144,18 @@ class ContainerPool:
         self._spares.expect(profile, kind)
         if (key := sizing.to_greet(self._fleet.slots(), kind)) is not None:
             self._fleet[key].tell(profile)
+        elif (key := sizing.to_wake(self._fleet.slots(), kind)) is not None:
+            self._fleet[key].thaw()
 
     def inform(self, owner: str, notification: Notification) -> None:
         """Passes a client's notification on to its owner's running server, if there is one."""
-        container = self._fleet.by_owner.get(owner)
+        container = self._fleet.of(owner)
         if container is not None and container.upstream is not None:
             container.upstream.send(notification)
 
     def set_log_level(self, owner: str, level: str) -> None:
         """Tells the owner's running server how much its client wants to hear."""
-        container = self._fleet.by_owner.get(owner)
+        container = self._fleet.of(owner)
         if container is not None and container.upstream is not None:
             container.upstream.set_log_level(level)
 
@@ -183,19 +192,22 @@ class ContainerPool:
                 self._tally.misses += 1
                 self._arrived()
                 self._waiting.add(call)
+                self._budget.make_room(self._size_bytes())
                 self._add(owner=call.owner, profile=call.greeting)
 
     def _claim(self, container: Container, call: Call) -> None:
-        """Has a spare that is not ready made so for the call's owner."""
+        """Has a container that is not ready made so for the call's owner."""
         if container.open:
             self._tally.hits += 1
-            self._tally.avoided += 1
         else:
             self._tally.misses += 1
-        self._arrived()
+        if container.owner is None:
+            self._tally.avoided += container.open
+            self._arrived()
         self._waiting.add(call)
         container.owner = call.owner
         container.tell(call.greeting)
+        container.thaw()
 
     def _arrived(self) -> None:
         """An owner needs a container of its own: there may be too few spares now."""
@@ -246,6 +258,13 @@ class ContainerPool:
         if container.owner is not None:
             self._fleet.hand_over(container, container.owner)
             self._orphans.hand_over(container, container.owner)
+            self._serve_waiting(container.owner)
+        self._look()
+
+    def thawed(self, container: Container) -> None:
+        """It takes calls again: those of its owner that wait."""
+        if container.owner is not None and not container.stale:
+            self._fleet.hand_over(container, container.owner)
             self._serve_waiting(container.owner)
         self._look()
 
@@ -397,7 +416,7 @@ class ContainerPool:
             failures=self._failures.count,
             last_error=str(self._failures.last_error or ""),
             tally=self._tally.report(),
-            memory_bytes=sum(item.memory_bytes for item in self._fleet),
+            memory_bytes=sum(map(self._used_bytes, self._fleet)),
         )
 
     async def measure(self) -> None:
@@ -407,6 +426,47 @@ class ContainerPool:
                 for container in self._fleet.live():
                     if container.open:
                         nursery.start_soon(container.measure, freezer)
+            measured = [item.measured_bytes for item in self._fleet if item.measured_bytes]
+            if (usual := max(measured, default=self._usual_bytes)) != self._usual_bytes:
+                # More spares may fit now, or fewer.
+                self._usual_bytes = usual
+                self._look()
+
+    def holdings(self) -> list[Holding]:
+        """Its containers as the memory budget sees them."""
+        floor = {slot.key for slot in sizing.floor(self._fleet.slots(), self.server.pooling)}
+        return [
+            Holding(
+                server=self.server.name,
+                key=item.key,
+                used_bytes=self._used_bytes(item),
+                idle_since=item.idle_since,
+                idle=item.frozen or item.freezable or (item.open and not item.told),
+                awake=item.freezable,
+                owned=item.owner is not None,
+                floor=item.key in floor,
+            )
+            for item in self._fleet
+        ]
+
+    def freeze(self, key: int) -> None:
+        """Has a container frozen, if it is idle."""
+        self._fleet.freeze(self._fleet[key])
+
+    def give_up(self, key: int) -> None:
+        """Stops a container for its memory; what it was kept for starts another."""
+        self._fleet.retire(self._fleet[key])
+
+    def _size_bytes(self) -> int:
+        """What one more container will use: as much as the greatest of the last ones, else what it may."""
+        launch = self.server.launch
+        most = launch.memory_bytes if isinstance(launch, ContainerLaunch) else 0
+        return most if self._usual_bytes is None else self._usual_bytes
+
+    def _used_bytes(self, container: Container) -> int:
+        """What a container uses, as far as it is known."""
+        measured = container.measured_bytes
+        return self._size_bytes() if measured is None else measured
 
     def _act(self, nursery: trio.Nursery) -> None:
         """Starts and stops what the rules ask for, and decides when to look again."""
@@ -418,10 +478,11 @@ class ContainerPool:
             self._fleet.retire(self._fleet[key])
         adopting = self._adopt(now)
         self._refill(plan.spares)
+        frost = self._see_to_frost(now, 0 if self._budget.near else plan.awake)
         self._see_to_lists()
         self._fleet.start_new(nursery)
         expiry = assignment.next_expiry(self._fleet.slots(), pooling, spares=plan.spares)
-        self._wake_at = min(plan.until, adopting, math.inf if expiry is None else expiry)
+        self._wake_at = min(plan.until, adopting, frost, math.inf if expiry is None else expiry)
         if self._failures.paused_until > now and pooling.warm:
             self._wake_at = min(self._wake_at, self._failures.paused_until)
 
@@ -444,6 +505,21 @@ class ContainerPool:
                 self._add(owner=orphan.owner, profile=orphan.profile)
         return wake_at
 
+    def _see_to_frost(self, now: float, awake: int) -> float:
+        """Freezes spares that are not needed soon, and thaws those that are.
+
+        Returns:
+            When to look again.
+        """
+        if self._freezer is None:
+            return math.inf
+        for key in sizing.to_thaw(self._fleet.slots(), awake):
+            self._fleet[key].thaw()
+        due, again = sizing.to_freeze(self._fleet.slots(), now, awake)
+        for key in due:
+            self._fleet.freeze(self._fleet[key])
+        return again
+
     def _refill(self, spares: int) -> None:
         """Starts the spares that are missing; not while calls wait for starts, which would take longer for it."""
         awaited = any(item.owner is not None and not item.ready for item in self._fleet.live())
@@ -452,16 +528,21 @@ class ContainerPool:
         slots = self._fleet.slots()
         missing = self._spares.missing(slots, spares)
         for profile in missing[: assignment.room(slots, self.server.pooling)]:
+            # The first one of a server is how it is learned what others of it need.
+            is_first = self._usual_bytes is None and not self._fleet.live()
+            if not (is_first or self._budget.fits(self._size_bytes())):
+                return
             self._add(owner=None, profile=profile)
 
     def _see_to_lists(self) -> None:
         """Reads lists where they are due; where no server was spoken to, one is for it."""
         live = self._fleet.live()
         self._lists.read_unseen(live)
-        if not self._lists.wanted or any(item.told for item in live):
+        if not self._lists.wanted or any(item.told and not item.frozen for item in live):
             return
         if live:
             live[0].tell(self._spares.newest)
+            live[0].thaw()
         elif (error := self._failures.refusal(self.server.name)) is not None:
             self._lists.failed(self.server.name, error)
         else:
@@ -480,6 +561,7 @@ class ContainerPool:
                 spoken=self.spoken,
                 starts=self._starts,
                 keeper=self,
+                freezer=self._freezer,
             )
         )
         self._look()

@@ -49,6 +49,18 @@ class Fleet:
         container.owner = owner
         self.by_owner[owner] = container
 
+    def freeze(self, container: Container) -> None:
+        """Has a container stand still; calls no longer find it by the short cut."""
+        if container.freezable:
+            self._disown(container)
+            container.freeze()
+
+    def of(self, owner: str) -> Container | None:
+        """The newest container of that owner, frozen or not."""
+        if (container := self.by_owner.get(owner)) is not None:
+            return container
+        return next((item for item in self.owned(owner) if item.frozen), None)
+
     def retire(self, container: Container) -> None:
         """Takes a container out of use: at once where it is idle, after its calls where it is not."""
         container.retire()

@@ -13,7 +13,7 @@ from gateway.catalog.model import EnabledServer
 from gateway.jsonrpc.messages import Notification, Request
 from gateway.mcp.profile import ClientProfile
 from gateway.mcp.spoken import Spoken
-from gateway.ports import Outlet, Principal
+from gateway.ports import ClientSession, Outlet, Principal
 
 
 class Door(Protocol):
@@ -78,6 +78,9 @@ class House(Protocol):
         self, request: Request, *, principal: Principal, transport: str, outlet: Outlet
     ) -> Callable[[], None]:
         """Serves a request of the modern era; gives what cancels it."""
+
+    def remember(self, session: ClientSession) -> None:
+        """Something changed that another gateway would have to know to go on with the session."""
 
     def closed(self, session_id: str) -> None:
         """A session has ended."""

@@ -32,7 +32,12 @@ class PoolLists:
     def read_unseen(self, live: Iterable[Container]) -> None:
         """Has those read that somebody wants, or of a server that has just run and may have changed."""
         for container in live:
-            unseen = container.ready and not container.has_listed and not container.inflight
+            unseen = (
+                container.ready
+                and not container.frozen
+                and not container.has_listed
+                and not container.inflight
+            )
             if unseen and not container.listing and (container.owner or self.wanted):
                 container.read_lists()
 

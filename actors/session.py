@@ -6,7 +6,7 @@ once; only what waits for unknown lists becomes a task.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -20,6 +20,7 @@ from actors.call import Answer, Call
 from actors.client_view import ClientView
 from actors.house import House
 from actors.server_request import ServerRequest
+from actors.subscriptions import Subscriptions
 from gateway import limits
 from gateway.catalog.model import EnabledServer
 from gateway.errors import (
@@ -41,6 +42,7 @@ from gateway.mcp.profile import NEUTRAL, profile_of
 from gateway.mcp.targets import TARGETS, TASKS, Target, read_target
 from gateway.mcp.versions import Version
 from gateway.ports import Outlet, Principal, Route
+from gateway.session_records import SessionRecord
 from gateway.telemetry.log import get_logger
 
 log = get_logger("session")
@@ -77,8 +79,9 @@ class Session:
         self._profile = NEUTRAL
         self._view = ClientView(house.listings)
         self._back_channel = BackChannel(self._tell)
-        self._subscriptions: dict[str, str] = {}
-        """The servers of the resources that the client subscribed to."""
+        self._subscriptions = Subscriptions()
+        self._owes_news = False
+        """Its lists may be others than the client knows: it is told as soon as it listens."""
         self._numbered = 0
 
     def __repr__(self) -> str:
@@ -119,6 +122,9 @@ class Session:
     def attach(self, outlet: Outlet) -> None:
         """Names the outlet of messages that belong to no request; the newest one wins."""
         self._outlets.append(outlet)
+        if self._owes_news:
+            self._owes_news = False
+            self.lists_changed()
 
     def detach(self, outlet: Outlet) -> None:
         """Forgets an outlet."""
@@ -200,26 +206,67 @@ class Session:
         if self.protocol_version is not None:
             raise Malformed("this session is initialized already")
         hello = handshake.parse_initialize(request.params)
-        self.protocol_version = versions.negotiate(hello.version)
-        self._revision = versions.find(self.protocol_version)
-        self.client_name = hello.client_name
-        self._profile = profile_of(hello.capabilities)
-        self._back_channel.capabilities = hello.capabilities
-        self._back_channel.version = self.protocol_version
-        for door in self._house.doors().values():
-            door.expect(self._profile)
+        version = versions.negotiate(hello.version)
+        self._meet(version, hello.client_name, hello.capabilities)
         directory = self._view.show_all()
         log.info("client_connected", client=self.client_name, transport=self.transport)
         self._reply(
             request.id,
             outlet,
             handshake.initialize_result(
-                self.protocol_version,
+                version,
                 capabilities=directory.capabilities(),
                 instructions=directory.instructions(),
                 server_info=SERVER_INFO,
             ),
         )
+
+    def _meet(
+        self,
+        version: str,
+        client_name: str,
+        capabilities: Mapping[str, msgspec.Raw],
+        *,
+        log_level: str = "",
+    ) -> None:
+        """Takes note of who the client is, and has the servers expect it."""
+        self.protocol_version = version
+        self._revision = versions.find(version)
+        self.client_name = client_name
+        self._profile = profile_of(capabilities, log_level=log_level)
+        self._back_channel.capabilities = capabilities
+        self._back_channel.version = version
+        for door in self._house.doors().values():
+            door.expect(self._profile)
+        self._house.remember(self)
+
+    def record(self) -> SessionRecord | None:
+        """What another gateway needs to go on with this session; None before the handshake."""
+        if self.protocol_version is None:
+            return None
+        return SessionRecord(
+            principal=self.principal.name,
+            protocol_version=self.protocol_version,
+            client_name=self.client_name,
+            capabilities=self._back_channel.capabilities,
+            log_level=self._profile.log_level,
+            subscriptions=self._subscriptions.servers,
+        )
+
+    def resume(self, record: SessionRecord) -> None:
+        """Goes on with a session of another gateway; what its servers had for it is made anew."""
+        self._initialized = True
+        self._owes_news = True
+        self._meet(
+            record.protocol_version,
+            record.client_name,
+            record.capabilities,
+            log_level=record.log_level,
+        )
+        self._subscriptions.renew(
+            record.subscriptions, self._house, owner_of=self._owner_of, profile=self._profile
+        )
+        log.info("client_resumed", client=self.client_name, transport=self.transport)
 
     def _set_level(self, request: Request, outlet: Outlet) -> None:
         """Keeps the client's log level."""
@@ -231,6 +278,7 @@ class Session:
         self._profile = structs.replace(self._profile, log_level=level)
         for door in self._house.doors().values():
             door.set_log_level(self.owner, level)
+        self._house.remember(self)
         self._reply(request.id, outlet, codec.raw({}))
 
     def _list(self, request: Request, outlet: Outlet) -> None:
@@ -325,7 +373,8 @@ class Session:
         self._calls.pop(request_id, None)
         self.last_active = trio.current_time()
         self._house.request_ended()
-        self._note_subscription(call, route, answer)
+        if self._subscriptions.note(call, route, answer):
+            self._house.remember(self)
         if call.tasked and answer is not None:
             answer = self._house.task_ids.answer(call, answer, self.principal)
         match answer:
@@ -350,13 +399,6 @@ class Session:
             return params.pack(content.for_version(method, meta.result_fields(result), row))
         except GatewayError:
             return result
-
-    def _note_subscription(self, call: Call, route: Route, answer: Answer | None) -> None:
-        """Remembers what the client subscribed to: shared servers tell of it without saying for whom."""
-        if call.method == "resources/subscribe" and isinstance(answer, msgspec.Raw):
-            self._subscriptions[route.name] = route.server
-        elif call.method == "resources/unsubscribe":
-            self._subscriptions.pop(route.name, None)
 
     def _relayed(self, outlet: Outlet, _call: Call, message: Message) -> None:
         """Passes a message that belongs to a call on to the stream of its request."""
@@ -444,7 +486,7 @@ class Session:
 
     def subscribes(self, server: str, uri: str) -> bool:
         """Whether the client wants to know of changes of that resource."""
-        return self._subscriptions.get(uri) == server
+        return self._subscriptions.has(server, uri)
 
     def asked(self, request: ServerRequest) -> None:
         """Passes on a request of a server."""

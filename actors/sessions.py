@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 import msgspec
 import trio
@@ -20,6 +21,7 @@ from actors.listings import Listings
 from actors.reports import Reports
 from actors.server_request import ServerRequest
 from actors.session import Session
+from actors.session_store import SessionStore
 from actors.stateless import StatelessDesk
 from actors.task_ids import TaskIds
 from gateway import limits
@@ -28,7 +30,7 @@ from gateway.jsonrpc.messages import Notification, Request
 from gateway.mcp import params, tasks
 from gateway.mcp.identity import SERVER_INFO
 from gateway.mcp.listing import ServerLists
-from gateway.ports import Outlet, Principal
+from gateway.ports import ClientSession, Outlet, Principal
 from gateway.telemetry.log import get_logger
 
 log = get_logger("sessions")
@@ -36,6 +38,8 @@ log = get_logger("sessions")
 _SESSION_ID_BYTES = 24
 _RELATED_TASK = tasks.RELATED.encode()
 _INSTANCE_BYTES = 8
+RESUMABLE: Final = "streamable-http"
+"""The transport whose clients name their session with each request, and so can come back to it."""
 
 
 class SessionRegistry(Reports):
@@ -46,6 +50,7 @@ class SessionRegistry(Reports):
         doors: the servers by name; read at each use, so a reload is seen at once.
         words: keeps what servers wrote on their stderr.
         call_log: where ended calls are noted.
+        store: keeps sessions for the next gateway; None where they end with this one.
     """
 
     def __init__(
@@ -55,10 +60,14 @@ class SessionRegistry(Reports):
         *,
         words: LastWords,
         call_log: CallLog,
+        store: SessionStore | None = None,
     ) -> None:
         self.listings = listings
         self._words = words
         self.call_log = call_log
+        self._store = store
+        self._leaving = False
+        """Sessions are closed by the gateway: their clients may come back to another one."""
         self.draining = False
         self.task_ids = TaskIds()
         self.desk = StatelessDesk(
@@ -115,11 +124,21 @@ class SessionRegistry(Reports):
         )
 
     def find(self, session_id: str, principal: Principal) -> Session | None:
-        """The open session of that id, if it belongs to that principal."""
-        session = self._sessions.get(session_id)
+        """The session of that id, if it belongs to that principal: open, or left by an earlier gateway."""
+        session = self._sessions.get(session_id) or self._resumed(session_id, principal)
         if session is None or not hmac.compare_digest(session.principal.name, principal.name):
             return None
         session.last_active = trio.current_time()
+        return session
+
+    def _resumed(self, session_id: str, principal: Principal) -> Session | None:
+        """A session that an earlier gateway has left."""
+        record = self._store.take(session_id, principal.name) if self._store is not None else None
+        if record is None:
+            return None
+        session = Session(session_id, principal, transport=RESUMABLE, house=self)
+        self._sessions[session_id] = session
+        session.resume(record)
         return session
 
     # --- the sessions' side ------------------------------------------------------------------------------------
@@ -148,11 +167,24 @@ class SessionRegistry(Reports):
         while self.desk.is_busy or any(session.is_busy for session in self._sessions.values()):
             await self._quiet_waiters.park()
 
+    def remember(self, session: ClientSession) -> None:
+        """Something changed that another gateway would have to know to go on with the session."""
+        if self._store is None or (kept := self._sessions.get(session.id)) is None:
+            return
+        if kept.transport == RESUMABLE and (record := kept.record()) is not None:
+            self._store.keep(session.id, record)
+
     def closed(self, session_id: str) -> None:
         """A session has ended."""
         session = self._sessions.pop(session_id, None)
         if session is not None:
             log.info("client_disconnected", client=session.client_name, transport=session.transport)
+            if self._store is not None and session.transport == RESUMABLE:
+                record = session.record() if self._leaving else None
+                if record is None:
+                    self._store.forget(session_id)
+                else:
+                    self._store.leave(session_id, record)
         self.request_ended()
 
     # --- the pools' side ---------------------------------------------------------------------------------------
@@ -243,8 +275,12 @@ class SessionRegistry(Reports):
     def close_all(self) -> None:
         """Ends every session and every stateless call; what they wait for is cancelled."""
         self.desk.close()
-        for session in list(self._sessions.values()):
-            session.close()
+        self._leaving = True
+        try:
+            for session in list(self._sessions.values()):
+                session.close()
+        finally:
+            self._leaving = False
 
     def _make_room(self) -> bool:
         """Closes the idle session whose last sign of life is the oldest; False where all are in use.

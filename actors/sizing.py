@@ -25,10 +25,14 @@ Kind = str | None
 
 
 class Forecast(msgspec.Struct, frozen=True):
-    """How many spares there should be now, and when to ask again (infinite: once somebody has come)."""
+    """How many spares there should be now, and when to ask again (infinite: once somebody has come).
+
+    `awake`: so many of them are not frozen; of a floor one at least, for the first call.
+    """
 
     spares: int
     until: float
+    awake: int = 0
 
 
 def forecast(arrivals: Arrivals, pooling: Pooling, now: float, *, start_s: float) -> Forecast:
@@ -40,15 +44,16 @@ def forecast(arrivals: Arrivals, pooling: Pooling, now: float, *, start_s: float
         now: on the clock of `arrivals`.
         start_s: how long a start takes; spares are there that much before they are needed.
     """
-    floor = min(pooling.warm, pooling.max)
+    least = min(pooling.warm, pooling.max)
     window = arrivals.window(idle_s=pooling.idle_s)
     if window is None or now >= window[1]:
-        return Forecast(floor, math.inf)
+        return Forecast(least, math.inf, min(least, 1))
     begin, end = window
     if now < begin - start_s:
-        return Forecast(floor, begin - start_s)
+        return Forecast(least, begin - start_s, min(least, 1))
     ahead = min(arrivals.during(start_s), limits.SPARES_AHEAD)
-    return Forecast(min(max(floor, ahead), pooling.max), end)
+    spares = min(max(least, ahead), pooling.max)
+    return Forecast(spares, end, min(max(ahead, min(least, 1)), spares))
 
 
 def shares(spares: int, recent: Collection[str]) -> Mapping[Kind, int]:
@@ -89,3 +94,40 @@ def to_greet(slots: Iterable[Slot], profile: str) -> int | None:
     unspoken = [slot for slot in spares if slot.kind is UNSPOKEN]
     # One that is open already answers soonest.
     return min(unspoken, key=lambda slot: (not slot.open, slot.key)).key if unspoken else None
+
+
+def floor(slots: Iterable[Slot], pooling: Pooling) -> list[Slot]:
+    """The spares that the entry itself asks for: the freshest `pool.warm`."""
+    spares = [slot for slot in slots if slot.owner is None and not slot.stale]
+    return sorted(spares, key=lambda slot: slot.idle_since, reverse=True)[: pooling.warm]
+
+
+def to_freeze(slots: Iterable[Slot], now: float, awake: int) -> tuple[list[int], float]:
+    """The spares to freeze now, and when the next one is due.
+
+    Args:
+        slots: all containers.
+        now: on the clock of `idle_since`.
+        awake: so many of the freshest stay as they are.
+    """
+    spares = [slot for slot in slots if slot.owner is None and slot.ready and not slot.stale]
+    spares.sort(key=lambda slot: slot.idle_since, reverse=True)
+    due = [(slot.idle_since + limits.FREEZE_AFTER_S, slot.key) for slot in spares[awake:]]
+    return [key for at, key in due if at <= now], min(
+        (at for at, _ in due if at > now), default=math.inf
+    )
+
+
+def to_thaw(slots: Iterable[Slot], awake: int) -> list[int]:
+    """The frozen spares to thaw so that as many are awake, or soon, as should be."""
+    spares = [slot for slot in slots if slot.owner is None and not slot.stale]
+    frozen = [slot.key for slot in spares if slot.frozen]
+    return frozen[: max(0, awake - (len(spares) - len(frozen)))]
+
+
+def to_wake(slots: Iterable[Slot], profile: str) -> int | None:
+    """The frozen spare to thaw because a client of that profile came; None where another awaits it."""
+    spares = [slot for slot in slots if slot.owner is None and not slot.stale]
+    spares = [slot for slot in spares if slot.kind == profile]
+    frozen = [slot.key for slot in spares if slot.frozen]
+    return frozen[0] if frozen and len(frozen) == len(spares) else None

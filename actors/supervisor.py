@@ -3,6 +3,7 @@
     gateway                     one_for_one
     ├── deadlines               expires calls
     ├── sessions                expires sessions, runs their tasks
+    ├── memory-budget           freezes and stops what is idle where memory is short
     ├── listings                saves lists, tells of changes
     ├── last-words              keeps the stderr of servers that ended
     ├── control                 tells the gateway's state to commands of its user
@@ -30,6 +31,7 @@ from msgspec import structs
 
 from actors import container, remote
 from actors.backends import Backends, open_backends
+from actors.budget import Holder, MemoryBudget
 from actors.call import Deadlines
 from actors.call_log import CallLog
 from actors.catalog_watcher import CatalogWatcher
@@ -41,6 +43,7 @@ from actors.last_words import LastWords
 from actors.listings import Lister, Listings
 from actors.poci import PociServer
 from actors.reports import PoolState
+from actors.session_store import SessionStore
 from actors.sessions import SessionRegistry
 from actors.upstream import Opener
 from gateway import limits
@@ -65,7 +68,7 @@ log = get_logger("gateway")
 _SNAPSHOT_MAILBOX = 4
 
 
-class ServerDoor(Door, Lister, Protocol):
+class ServerDoor(Door, Lister, Holder, Protocol):
     """A server as the root sees it: a pool, or the tools of a `poci` entry."""
 
     async def run(self) -> None:
@@ -85,9 +88,6 @@ class ServerDoor(Door, Lister, Protocol):
 
     def state(self) -> PoolState:
         """The server for people."""
-
-    async def measure(self) -> None:
-        """Learns what its containers use. The deadline is the caller's."""
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -128,8 +128,15 @@ class Gateway:
             changed=self._lists_changed,
         )
         self._call_log = CallLog(enabled=options.log_calls)
+        self._store = SessionStore(home.sessions) if options.session_store else None
+        if self._store is not None:
+            self._store.load()
         self.sessions = SessionRegistry(
-            self.listings, lambda: self.doors, words=self._words, call_log=self._call_log
+            self.listings,
+            lambda: self.doors,
+            words=self._words,
+            call_log=self._call_log,
+            store=self._store,
         )
         self.started = trio.current_time()
         self._hurry = trio.Event()
@@ -139,6 +146,7 @@ class Gateway:
         self._backends = backends
         self._random = Random()  # noqa: S311 - jitter, not secrecy
         self._deadlines = Deadlines()
+        self._budget = MemoryBudget(options.memory_budget_bytes, self.doors.items)
         self._starts = trio.CapacityLimiter(limits.PARALLEL_STARTS)
         self._mailbox: Mailbox[Published] = Mailbox(_SNAPSHOT_MAILBOX, name="snapshots")
         self._watcher: CatalogWatcher | None = None
@@ -176,10 +184,7 @@ class Gateway:
 
     async def _tell(self) -> bytes:
         """The state for the commands of our user, with the memory that containers use now."""
-        with trio.move_on_after(limits.MEASURE_S):
-            async with trio.open_nursery() as nursery:
-                for door in self.doors.values():
-                    nursery.start_soon(door.measure)
+        await self._budget.measure()
         about = {"pid": os.getpid(), "instance": self._backends.instance_id}
         return msgspec.json.encode({**about, **self.report()})
 
@@ -269,6 +274,7 @@ class Gateway:
             ChildSpec(name="call-log", run=self._call_log.run),
             ChildSpec(name="deadlines", run=self._deadlines.run),
             ChildSpec(name="sessions", run=self.sessions.run),
+            ChildSpec(name="memory-budget", run=self._budget.run),
             ChildSpec(name="listings", run=self.listings.run),
             ChildSpec(name="last-words", run=self._words.run),
             ChildSpec(
@@ -278,6 +284,9 @@ class Gateway:
             ChildSpec(name="reaper", run=self._backends.reap_forever),
             ChildSpec(name="snapshots", run=self._apply_published, mailboxes=(self._mailbox,)),
         ]
+        if self._store is not None:
+            # Before `sessions`, and so stopped after it: these are written down as they close.
+            children.insert(0, ChildSpec(name="session-store", run=self._store.run))
         if not self.options.static:
             self._watcher = CatalogWatcher(
                 load=self._load,
@@ -323,6 +332,7 @@ class Gateway:
             random=self._random,
             recall=partial(self._spoken_by, server.name),
             freezer=self._backends.freezer if isinstance(server.launch, ContainerLaunch) else None,
+            budget=self._budget,
         )
 
     def _spoken_by(self, name: str) -> Spoken:

@@ -59,7 +59,7 @@ def open_engine() -> Iterator[Engine]:
     try:
         started = require_engine()
         with client() as api:
-            tag = echo_image(api)
+            tag = echo_image(api, "dash")
             version = api.version()["Version"]
     except NoEngine as error:
         raise NotHere(str(error)) from error

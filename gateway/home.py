@@ -72,6 +72,11 @@ class Home:
         return self.root / "token"
 
     @property
+    def sessions(self) -> Path:
+        """What is kept of clients' sessions for the next gateway."""
+        return self.root / "sessions"
+
+    @property
     def cache(self) -> Path:
         """Rebuildable files: parsed catalogs, lists of servers. May be deleted at any time."""
         return self.root / "cache"
@@ -82,12 +87,15 @@ class Home:
 
     def stderr(self, server: str) -> Path:
         """The end of what a server last wrote to stderr, kept once it has stopped."""
-        name = "".join(mark if mark.isalnum() or mark in "-_." else "_" for mark in server)
-        return self.cache / "stderr" / f"{name.lstrip('.')}.txt"
+        return self.cache / "stderr" / f"{_file_name(server)}.txt"
+
+    def link(self, server: str) -> Path:
+        """How a server's container was last reached."""
+        return self.cache / "links" / f"{_file_name(server)}.json"
 
     @property
     def run(self) -> Path:
-        """Lock files of running gateways, records of their local processes."""
+        """Lock files of running gateways, records of their local processes, named pipes of containers that start."""
         return self.root / "run"
 
     def control(self, instance_id: str) -> Path:
@@ -117,6 +125,12 @@ class Home:
             os.link(temporary, path)
         Path(temporary).unlink()
         return path.read_text(encoding="ascii").strip()
+
+
+def _file_name(server: str) -> str:
+    """A server's name as part of a file's."""
+    name = "".join(mark if mark.isalnum() or mark in "-_." else "_" for mark in server)
+    return name.lstrip(".")
 
 
 def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:

@@ -163,6 +163,9 @@ STDIO_EXIT_S: Final = 1.2
 """From end of input to our exit on stdio: clients send SIGTERM after 2 s, and containers must be gone by then."""
 LAST_WORDS_WAIT_S: Final = 0.2
 """From the end of a server's stdout until its exit status and last stderr lines are known: they travel separately."""
+FIFO_OPEN_S: Final = 3.0
+"""How long a started container may take to open its named pipes before it is started anew without them: its shell does so
+within milliseconds, and the engine's own word that it runs comes later than that."""
 STOP_GRACE_S: Final = 2.0
 """Between the steps of stopping a server: stdin closed, SIGTERM, SIGKILL."""
 STOP_DEADLINE_S: Final = 2 * STOP_GRACE_S + 0.5
@@ -194,6 +197,12 @@ SPARES_AHEAD: Final = PARALLEL_STARTS
 """Spares beyond the floor that an arrival history may ask for: no more can be started in the time of one start."""
 FORECAST_GAPS: Final = 8
 """Gaps between arrivals before they are taken for a habit: a client that connects twice is none."""
+FREEZE_AFTER_S: Final = 30.0
+"""A greeted spare that is idle for so long is frozen, unless it is the next to be used: what stands still uses no processor."""
+FREEZE_SHARE: Final = 0.8
+"""Of the memory budget; past it all that is idle is frozen, for it does not grow then."""
+MEASURE_PERIOD_S: Final = 5.0
+"""How often the memory of containers is measured where there is a budget."""
 START_GUESS_S: Final = 0.5
 """How long a start takes, before one was seen: create to first answer of a small container on a small machine."""
 START_SAMPLES: Final = 128

@@ -65,3 +65,13 @@ def _check_open(descriptor: int) -> None:
     """Closed sockets and streams say -1, which trio knows not to wait for."""
     if descriptor < 0:
         raise trio.ClosedResourceError("this was closed here")
+
+
+def read_nowait(descriptor: int, max_bytes: int) -> bytes | None:
+    """What is there of the next bytes; b"" at the end, however it came; None where there is nothing yet."""
+    try:
+        return os.read(descriptor, max_bytes)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""

@@ -11,6 +11,7 @@ import msgspec
 
 Transport = Literal["stdio", "sse", "streaming", "ws"]
 NameMode = Literal["auto", "prefix", "bare"]
+LinkMode = Literal["auto", "fifo", "attach"]
 
 
 class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,11 +52,17 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     schema_compat: bool = False
     """Show tools with simple schemas, for clients that choke on JSON Schema 2020-12."""
     drain_timeout_s: float = 10.0
+    session_store: bool = False
+    """Keep sessions of Streamable HTTP for the next gateway of this home."""
 
     # How to run servers.
     cpus: float | None = None
     memory_bytes: int | None = None
+    memory_budget_bytes: int | None = None
+    """What all containers may use together while they are idle; None for no budget."""
     long_lived: bool = False
+    link: LinkMode = "auto"
+    """How bytes travel to containers: named pipes where they work, else the engine's attach stream; or one of the two."""
     static: bool = False
     isolation: Literal["session", "principal", "call", "shared"] | None = None
     local_fallback: bool = False

@@ -104,6 +104,13 @@ def echo_image(docker_client: docker.APIClient, pytestconfig: pytest.Config) -> 
 
 
 @pytest.fixture(scope="session")
+def shell_image(docker_client: docker.APIClient, pytestconfig: pytest.Config) -> str:
+    """The tag of the same image with a shell in it: its containers are reached over named pipes."""
+    with _shown(pytestconfig):
+        return echo.echo_image(docker_client, "dash")
+
+
+@pytest.fixture(scope="session")
 def echo_binary() -> Path:
     """The small C server as a program of this machine."""
     return echo.echo_binary()

@@ -18,7 +18,7 @@ from gateway.cli.verbs import Invocation
 from gateway.errors import OptionError
 from gateway.home import in_container
 from gateway.limits import CONTAINER_CPUS, CONTAINER_MEMORY, DEFAULT_PORT, DRAIN_TIMEOUT_S
-from gateway.options import GatewayOptions, NameMode, Transport
+from gateway.options import GatewayOptions, LinkMode, NameMode, Transport
 
 _TRANSPORTS: Final[Mapping[str, Transport]] = {
     "stdio": "stdio",
@@ -99,6 +99,10 @@ def _define_serving(parser: Parser) -> None:
         "--schema-compat",
         help="show tools with simple schemas, for clients that choke on $ref and its like",
     )
+    parser.switch(
+        "--session-store",
+        help="keep sessions of Streamable HTTP in the home, so that clients go on after a restart",
+    )
     parser.value(
         "--drain-timeout",
         metavar="TIME",
@@ -124,6 +128,13 @@ def _define_running(parser: Parser) -> None:
         default=None,
         help=f"memory per container, like 512M (default {CONTAINER_MEMORY})",
     )
+    parser.value(
+        "--memory-budget",
+        metavar="SIZE",
+        read=memory,
+        default=None,
+        help="memory of all containers together, like 4G: past it idle ones are stopped (default: no bound)",
+    )
     parser.switch(
         "--long-lived", help="keep each server of a client's session for the whole session"
     )
@@ -132,6 +143,12 @@ def _define_running(parser: Parser) -> None:
         get_args(Isolation),
         default=None,
         help="who shares a container: one client session, one token, nobody, everybody",
+    )
+    parser.choice(
+        "--link",
+        get_args(LinkMode),
+        default="auto",
+        help="how to reach containers: named pipes where they work, or one of the two (default auto)",
     )
     parser.switch(
         "--static", help="start no containers: servers are reached by their names on the network"
@@ -192,10 +209,13 @@ def read_run(arguments: Namespace, invocation: Invocation) -> GatewayOptions:
         tls_key=_readable(arguments.tls_key, "--tls-key"),
         names="prefix" if arguments.tool_name_prefix else arguments.names,
         schema_compat=arguments.schema_compat,
+        session_store=arguments.session_store,
         drain_timeout_s=arguments.drain_timeout,
         cpus=arguments.cpus,
         memory_bytes=arguments.memory,
+        memory_budget_bytes=arguments.memory_budget,
         long_lived=arguments.long_lived,
+        link=arguments.link,
         static=arguments.static,
         isolation=arguments.isolation,
         verbose=inside if arguments.verbose is None else arguments.verbose,

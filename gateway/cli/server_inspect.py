@@ -26,6 +26,7 @@ from gateway.errors import CatalogError, GatewayError
 from gateway.home import Home
 from gateway.mcp.listing import ServerLists, load_lists
 from gateway.mcp.versions import ERAS
+from gateway.runtimes.link_notes import read_note
 
 _MASK: Final = "***"
 _NO_CONFIG: Final = "{}"
@@ -54,6 +55,7 @@ class ServerView(msgspec.Struct, frozen=True, kw_only=True):
     entry: dict[str, Any]
     launch: dict[str, Any] | None = None
     pool: dict[str, Any] | None = None
+    link: str = ""
     allowed_tools: tuple[str, ...] | None = None
     lists: KnownLists | None = None
     stderr: str = ""
@@ -103,6 +105,7 @@ def view_of(
         entry=_plain_entry(entry),
         launch=_plain_launch(server) if server else None,
         pool=plain(server.pooling) if server else None,
+        link=_link(server, home) if server else "",
         allowed_tools=None
         if server is None or server.tools is None
         else tuple(sorted(server.tools)),
@@ -187,6 +190,17 @@ def _masked(value: Any, hidden: frozenset[str]) -> Any:
             return value
 
 
+def _link(server: EnabledServer, home: Home) -> str:
+    """How bytes travel to the server, "" where that is not known yet; with the reason where it is the slower way."""
+    match server.launch:
+        case ProcessLaunch():
+            return "pipe"
+        case ContainerLaunch() if (note := read_note(home, server.name)) is not None:
+            return f"{note.link}: {note.why}" if note.why else note.link
+        case _:
+            return ""
+
+
 def _known_lists(server: EnabledServer, home: Home) -> KnownLists | None:
     """What the server listed when it last ran as it is configured now, None where it never did."""
     for era in ERAS:
@@ -234,6 +248,7 @@ def _for_people(view: ServerView) -> str:
             ("secrets", "\n".join(f"{name}: {where}" for name, where in view.secrets.items())),
             ("launch", _yaml(view.launch)),
             ("pool", _yaml(view.pool)),
+            ("link", view.link),
             ("only tools", ", ".join(view.allowed_tools or ())),
             ("tools", tools),
             ("prompts", ", ".join(lists.prompts) if lists else ""),

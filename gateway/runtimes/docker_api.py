@@ -24,6 +24,7 @@ from gateway.runtimes.engine_endpoint import Endpoint
 from gateway.runtimes.engine_facts import EngineFacts, Found, PullEvents, PullProgress
 from gateway.runtimes.engine_faults import not_pulled, unreachable
 from gateway.runtimes.engine_http import Refused
+from gateway.runtimes.fifo_config import ImageFacts
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -59,6 +60,7 @@ class DockerApi:
                 version=str(info.get("ServerVersion", "")),
                 api_version=client.api_version,
                 maps_users="name=rootless" in options or "name=userns" in options,
+                kernel=str(info.get("KernelVersion", "")),
             )
 
     def api_version(self) -> str:
@@ -145,6 +147,22 @@ class DockerApi:
             if isinstance(error, Refused) and error.status != _NOT_FOUND:
                 raise
             return None
+
+    def image_facts(self, image: str) -> ImageFacts:
+        """What a local image does by itself.
+
+        Raises:
+            ImageMissing
+        """
+        with self._calling() as client:
+            found = client.inspect_image(image)  # type: ignore[no-untyped-call] # so in its stubs
+        config = found.get("Config") or {}
+        return ImageFacts(
+            id=str(found["Id"]),
+            entrypoint=tuple(config.get("Entrypoint") or ()),
+            command=tuple(config.get("Cmd") or ()),
+            env=tuple(line.partition("=")[0] for line in config.get("Env") or ()),
+        )
 
     def pull(self, image: str, report: Callable[[PullProgress], None]) -> None:
         """Pulls an image. `report` is called for each event, and may end the pull by raising.

@@ -6,10 +6,10 @@ creates or starts something runs to its end even when its caller is cancelled, a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import trio
 
@@ -25,10 +25,10 @@ from gateway.runtimes.container_config import (
     further_networks,
     labels,
 )
+from gateway.runtimes.container_link import ContainerLink
 from gateway.runtimes.docker_api import DockerApi
 from gateway.runtimes.engine_container import (
     ATTACH_OUTPUT,
-    ATTACH_SERVER,
     EngineContainer,
     discard,
 )
@@ -37,14 +37,15 @@ from gateway.runtimes.engine_facts import EngineFacts, Found, PullProgress
 from gateway.runtimes.engine_faults import not_started
 from gateway.runtimes.engine_freezer import EngineFreezer
 from gateway.runtimes.engine_http import Refused
+from gateway.runtimes.fifo_config import ImageFacts
 from gateway.runtimes.holdings import Holdings
 from gateway.runtimes.image_pulls import ImagePulls, ignore_progress
-from gateway.runtimes.link_attach import AttachLink, AttachStream, attach
+from gateway.runtimes.link_attach import AttachStream, attach
+from gateway.runtimes.link_choice import LinkChoice, why_not_here
 from gateway.runtimes.self_container import own_container_names
+from gateway.runtimes.server_start import ServerStarts
 from gateway.runtimes.stderr_tail import LineSink, StderrTail, discard_line
-from gateway.telemetry.log import get_logger
 
-_log = get_logger("runtimes")
 _T = TypeVar("_T")
 
 
@@ -54,6 +55,7 @@ class DockerEngine:
     Args:
         endpoint: where the engine is.
         owner: whose containers these are.
+        links: how servers are reached.
         in_container: whether the gateway itself runs in a container: servers then join its networks, and bind sources
             cannot be looked at from here.
         on_stderr: takes each line of a server's stderr.
@@ -65,6 +67,7 @@ class DockerEngine:
         endpoint: Endpoint,
         owner: Owner,
         *,
+        links: LinkChoice,
         in_container: bool = False,
         on_stderr: LineSink = discard_line,
         on_pull: Callable[[PullProgress], None] = ignore_progress,
@@ -79,6 +82,15 @@ class DockerEngine:
         self._threads = trio.CapacityLimiter(limits.ENGINE_THREADS)
         self._pulls = ImagePulls(self._api)
         self.holdings = Holdings()
+        self._links = links
+        self._starts = ServerStarts(
+            endpoint,
+            create=self._create,
+            inspect=self._inspect,
+            links=links,
+            instance_id=owner.instance_id,
+            on_stderr=on_stderr,
+        )
         self.freezer = EngineFreezer(self._api, self._threads)
         # What the engine and our surroundings are, learned with the first start.
         self._place: Place | None = None
@@ -101,7 +113,7 @@ class DockerEngine:
         """
         return await self._ask(self._api.facts)
 
-    async def start(self, request: StartRequest) -> AttachLink:
+    async def start(self, request: StartRequest) -> ContainerLink:
         """Starts a server's container; pulls its image where it is missing.
 
         Cancellation: nothing is left behind.
@@ -109,21 +121,8 @@ class DockerEngine:
         Raises:
             EngineUnreachable, ImageMissing, StartFailed
         """
-        container = await self._create(request, interactive=True)
-        stream: AttachStream | None = None
-        link: AttachLink | None = None
-        try:
-            stream = await attach(self.endpoint, container.target(ATTACH_SERVER))
-            await container.start()
-            link = AttachLink(stream, container, StderrTail(request.server, self._on_stderr))
-        except Refused as error:
-            raise not_started(request, error.reason) from error
-        finally:
-            if link is None:
-                with trio.move_on_after(limits.REMOVE_TIMEOUT_S, shield=True):
-                    await discard(container, stream)
-        _log.debug("container_started", server=request.server, container=link.name)
-        return link
+        launch, config = await self._config(request, interactive=True)
+        return await self._starts.start(request, launch, config)
 
     async def run(self, request: StartRequest) -> RunOutput:
         """Runs a container to its end and removes it; its stdin is empty.
@@ -134,9 +133,11 @@ class DockerEngine:
             EngineUnreachable, ImageMissing, StartFailed
             ProtocolFault: it says more than `limits.MAX_FRAME_BYTES`.
         """
-        container = await self._create(request, interactive=False)
+        launch, config = await self._config(request, interactive=False)
         stream: AttachStream | None = None
+        container: EngineContainer | None = None
         try:
+            container = await self._create(request.server, launch, config)
             stream = await attach(self.endpoint, container.target(ATTACH_OUTPUT))
             await container.start()
             tail = StderrTail(request.server, self._on_stderr)
@@ -145,8 +146,9 @@ class DockerEngine:
         except Refused as error:
             raise not_started(request, error.reason) from error
         finally:
-            with trio.move_on_after(limits.REMOVE_TIMEOUT_S, shield=True):
-                await discard(container, stream)
+            if container is not None:
+                with trio.move_on_after(limits.REMOVE_TIMEOUT_S, shield=True):
+                    await discard(container, stream)
         return RunOutput(-1 if status is None else status, stdout, tail.text())
 
     async def image_id(self, image: str) -> str | None:
@@ -196,25 +198,34 @@ class DockerEngine:
         self._api.close()
         await trio.lowlevel.checkpoint()
 
-    async def _create(self, request: StartRequest, *, interactive: bool) -> EngineContainer:
-        """Creates the container, pulling its image where it is missing."""
+    async def _config(
+        self, request: StartRequest, *, interactive: bool
+    ) -> tuple[ContainerLaunch, dict[str, Any]]:
+        """What is to be started, and what the engine will be told of it."""
         launch = request.launch
         if not isinstance(launch, ContainerLaunch):
             raise TypeError(f"{request.server} is no container")
-        place = await self._learn_place()
         config = container_config(
             launch,
-            place,
+            await self._learn_place(),
             labels=labels(request.server, request.spec_hash, self._owner),
             interactive=interactive,
         )
-        name = container_name(request.server)
-        create = partial(self._api.create, config, name, further_networks(launch, place))
+        return launch, config
+
+    async def _create(
+        self, server: str, launch: ContainerLaunch, config: Mapping[str, Any]
+    ) -> EngineContainer:
+        """Creates the container, pulling its image where it is missing.
+
+        Raises:
+            EngineUnreachable, ImageMissing, Refused
+        """
+        name = container_name(server)
+        networks = further_networks(launch, await self._learn_place())
+        create = partial(self._api.create, config, name, networks)
         version = await self._ask(self._api.api_version)
-        try:
-            identity = await self._create_or_pull(launch.image, create)
-        except Refused as error:
-            raise not_started(request, error.reason) from error
+        identity = await self._create_or_pull(launch.image, create)
         # No checkpoint between the thread's end and here: the container always has an owner.
         return EngineContainer(
             self.endpoint,
@@ -225,6 +236,18 @@ class DockerEngine:
             api_version=version,
             holdings=self.holdings,
         )
+
+    async def _inspect(self, image: str) -> ImageFacts:
+        """What an image does by itself; pulls it where it is missing.
+
+        Raises:
+            EngineUnreachable, ImageMissing
+        """
+        look = partial(self._api.image_facts, image)
+        with suppress(ImageMissing):
+            return await self._ask(look)
+        await self._pulls.pull(image, self._on_pull)
+        return await self._ask(look)
 
     async def _create_or_pull(self, image: str, create: Callable[[], str]) -> str:
         """Creates; where the image is missing, pulls it and creates again."""
@@ -238,6 +261,9 @@ class DockerEngine:
         async with self._placing:
             if self._place is None:
                 facts = await self.ping()
+                local = self.endpoint.local
+                why = why_not_here(facts, in_container=self._in_container, local=local)
+                self._links.rule_out(why)
                 self._place = Place(
                     networks=await self._own_networks() if self._in_container else (),
                     local_files=self.shares_files,

@@ -12,12 +12,12 @@ import msgspec
 import trio
 
 from gateway.errors import BackendError
+from gateway.runtimes.container_link import ContainerStream
 from gateway.runtimes.dial import dial
 from gateway.runtimes.docker_api import DockerApi
 from gateway.runtimes.engine_endpoint import Endpoint
 from gateway.runtimes.engine_http import Refused, post
 from gateway.runtimes.holdings import Holdings
-from gateway.runtimes.link_attach import AttachStream
 from gateway.telemetry.log import get_logger
 
 _log = get_logger("runtimes")
@@ -121,7 +121,7 @@ class EngineContainer:
         await trio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._threads)
 
 
-async def discard(container: EngineContainer, stream: AttachStream | None) -> None:
+async def discard(container: EngineContainer, stream: ContainerStream | None) -> None:
     """Closes and removes; what cannot be removed was logged, and the reaper finds that nobody holds it."""
     if stream is not None:
         await stream.aclose()

@@ -31,11 +31,12 @@ class PullProgress(msgspec.Struct, frozen=True):
 
 
 class EngineFacts(msgspec.Struct, frozen=True):
-    """What the engine says of itself."""
+    """What the engine says of itself. `kernel`: the release of the one that its containers run on."""
 
     version: str
     api_version: str
     maps_users: bool
+    kernel: str = ""
 
 
 class PullEvents:

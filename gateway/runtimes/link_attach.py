@@ -1,42 +1,19 @@
-"""A container's stdin and stdout over the engine's attach stream. Must not know MCP, or how containers are made.
+"""A container's stdin, stdout and stderr over the engine's attach stream. Must not know MCP, or how containers are made.
 
 The stream is opened before the container is started, so that not a byte is missed.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 
 import trio
 
 from gateway import limits, nonblocking
-from gateway.errors import BackendError, Gone
 from gateway.runtimes.dial import dial
 from gateway.runtimes.engine_endpoint import Endpoint
 from gateway.runtimes.engine_http import Refused, upgrade
 from gateway.runtimes.stdcopy import BrokenStream, Demultiplexer
-from gateway.runtimes.stderr_tail import StderrTail
-
-_EXIT_STATUS_S: Final = 0.5
-"""How long the end of stdout may be held back to learn the exit status: the engine knows it within milliseconds."""
-
-
-class Container(Protocol):
-    """What a link needs of its container beyond the stream. Nothing of it raises but `BackendError`."""
-
-    @property
-    def name(self) -> str:
-        """The container's name."""
-
-    async def exit_status(self) -> int | None:
-        """Waits for the end; None where the engine no longer knows."""
-
-    async def terminate(self) -> None:
-        """SIGTERM to its first process."""
-
-    async def remove(self) -> None:
-        """SIGKILL if need be, and removal. Fine if it is gone already."""
 
 
 async def attach(endpoint: Endpoint, target: str) -> AttachStream:
@@ -60,7 +37,9 @@ async def attach(endpoint: Endpoint, target: str) -> AttachStream:
 
 
 class AttachStream:
-    """Both directions of an attach stream, with stdout and stderr told apart."""
+    """`ContainerStream` over an attach stream, with stdout and stderr told apart."""
+
+    kind: Final = "attach"
 
     def __init__(self, stream: trio.abc.Stream, first: bytes = b"") -> None:
         self._stream = stream
@@ -86,6 +65,23 @@ class AttachStream:
         # The engine keeps its reading side open: a writer would wait there for ever.
         await self.aclose()
         return b"", b""
+
+    def receive_nowait(self) -> tuple[bytes, bytes]:
+        """As `receive`, of what is there already; only where `descriptor` is one. Closing is left to `aclose`."""
+        chunk = self._first or nonblocking.read_nowait(self.descriptor, limits.READ_CHUNK_BYTES)
+        self._first = b""
+        try:
+            if chunk:
+                return self._demultiplexer.feed(chunk)
+        except BrokenStream:
+            chunk = b""
+        self.ended = self.ended or chunk == b""
+        return b"", b""
+
+    @property
+    def descriptor(self) -> int:
+        """What is readable when `receive_nowait` has something to give; -1 where there is none (TLS, ssh), or no longer."""
+        return -1 if self._socket is None else self._socket.fileno()
 
     async def send_all(self, data: bytes | memoryview) -> None:
         """Writes to stdin.
@@ -133,147 +129,3 @@ class AttachStream:
         if self._socket is None:
             return bytes(await self._stream.receive_some(limits.READ_CHUNK_BYTES))
         return await nonblocking.read(self._socket.fileno(), limits.READ_CHUNK_BYTES)
-
-
-class AttachLink:
-    """`ports.Link` over an attach stream. Made for a container that has been started."""
-
-    def __init__(self, stream: AttachStream, container: Container, tail: StderrTail) -> None:
-        self._stream = stream
-        self._container = container
-        self._tail = tail
-        # One reader at a time: the owner's, or the one that drains while closing.
-        self._reading = trio.Lock()
-        # None until the end was seen and the engine asked.
-        self._exit_status: int | None = None
-        # Set once there is nothing left to do; `_closing` once closing has begun.
-        self._closed = trio.Event()
-        self._closing = False
-
-    def __repr__(self) -> str:
-        """The container and how far the link is."""
-        state = "closed" if self._closed.is_set() else "closing" if self._closing else "open"
-        return f"<AttachLink {self.name} {state}>"
-
-    @property
-    def name(self) -> str:
-        """The container's name."""
-        return self._container.name
-
-    @property
-    def kind(self) -> str:
-        """The literal `attach`."""
-        return "attach"
-
-    def stderr_tail(self) -> str:
-        """The last of the server's stderr."""
-        return self._tail.text()
-
-    def exit_status(self) -> int | None:
-        """The exit status, None while it runs or where it could not be learned."""
-        return self._exit_status
-
-    async def send_all(self, frame: bytes | memoryview) -> None:
-        """Writes to the server's stdin.
-
-        Raises:
-            Gone: the server no longer reads.
-        """
-        try:
-            await self._stream.send_all(frame)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise Gone(f"container {self.name} no longer reads its input") from error
-
-    def send_nowait(self, frame: bytes | memoryview) -> int:
-        """Writes what goes without waiting.
-
-        Raises:
-            Gone: the server no longer reads.
-        """
-        try:
-            return self._stream.send_nowait(frame)
-        except trio.BrokenResourceError as error:
-            raise Gone(f"container {self.name} no longer reads its input") from error
-
-    async def receive_some(self) -> bytes:
-        """The next bytes of stdout; b"" once it has ended."""
-        # Without a checkpoint where nobody else reads: this is the path of every answer.
-        try:
-            self._reading.acquire_nowait()
-        except trio.WouldBlock:
-            await self._reading.acquire()
-        try:
-            while not self._stream.ended:
-                if out := await self._read():
-                    return out
-        finally:
-            self._reading.release()
-        return b""
-
-    async def aclose(self) -> None:
-        """Ends stdin, waits, TERM, waits, removes. Completed when the caller is cancelled; idempotent."""
-        if not self._closing:
-            self._closing = True
-            try:
-                with trio.move_on_after(limits.STOP_DEADLINE_S, shield=True):
-                    await self._stop_gently()
-            finally:
-                with trio.move_on_after(limits.REMOVE_TIMEOUT_S, shield=True):
-                    await self._remove()
-        await self._closed.wait()
-
-    async def kill(self) -> None:
-        """Removes the container at once, also while `aclose` is still being patient."""
-        self._closing = True
-        with trio.move_on_after(limits.REMOVE_TIMEOUT_S, shield=True):
-            await self._remove()
-        await trio.lowlevel.checkpoint()
-
-    async def _stop_gently(self) -> None:
-        readable = await self._stream.send_eof()
-        if await self._ends_within_grace(readable=readable):
-            return
-        with suppress(BackendError):
-            await self._container.terminate()
-            await self._ends_within_grace(readable=readable)
-
-    async def _ends_within_grace(self, *, readable: bool) -> bool:
-        """Whether the server ends in time: told by the end of its output, else by the engine."""
-        with trio.move_on_after(limits.STOP_GRACE_S), suppress(BackendError):
-            if readable:
-                await self._drain()
-            else:
-                await self._container.exit_status()
-            return True
-        return False
-
-    async def _drain(self) -> None:
-        """Reads until the output has ended, in turn with the owner's reader if there is one."""
-        async with self._reading:
-            while not self._stream.ended:
-                await self._read()
-
-    async def _remove(self) -> None:
-        try:
-            # A failure was logged where it was raised; the next reaping finds what is left.
-            with suppress(BackendError):
-                await self._container.remove()
-        finally:
-            with trio.move_on_after(limits.REMOVE_TIMEOUT_S, shield=True):
-                await self._stream.aclose()
-            self._closed.set()
-
-    async def _read(self) -> bytes:
-        """One read; at the end of the stream the exit status is asked for."""
-        out, err = await self._stream.receive()
-        if err:
-            self._tail.feed(err)
-        if self._stream.ended:
-            self._tail.end()
-            if not self._closing:
-                await self._learn_exit_status()
-        return out
-
-    async def _learn_exit_status(self) -> None:
-        with trio.move_on_after(_EXIT_STATUS_S), suppress(BackendError):
-            self._exit_status = await self._container.exit_status()

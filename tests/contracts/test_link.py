@@ -16,6 +16,7 @@ from gateway.home import Home
 from gateway.ports import Link, Runtime, StartRequest
 from gateway.runtimes.container_config import Owner
 from gateway.runtimes.docker_engine import DockerEngine
+from gateway.runtimes.link_choice import LinkChoice
 from gateway.runtimes.ownership import InstanceLock
 from gateway.runtimes.process import ProcessRuntime
 from tests.fakes.runtime import (
@@ -48,6 +49,7 @@ class Kind:
         "memory",
         pytest.param("process", marks=pytest.mark.slow),
         pytest.param("attach", marks=[pytest.mark.slow, pytest.mark.engine]),
+        pytest.param("fifo", marks=[pytest.mark.slow, pytest.mark.engine]),
     ]
 )
 async def kind(
@@ -71,11 +73,15 @@ async def kind(
             lock.release()
         case _:
             lock = InstanceLock.take(home)
-            image = request.getfixturevalue("echo_image")
+            image = request.getfixturevalue("shell_image")
             owner = Owner(home.identity(), lock.instance_id)
-            engine = DockerEngine(request.getfixturevalue("engine"), owner, on_stderr=note)
+            links = LinkChoice(home, request.param)
+            engine = DockerEngine(
+                request.getfixturevalue("engine"), owner, links=links, on_stderr=note
+            )
             yield Kind(engine, lambda *given: _container(image, given), lines)
             await engine.aclose()
+            assert not list(home.run.glob("*.pipes"))
             lock.release()
 
 
@@ -169,7 +175,7 @@ async def test_says_what_it_is(kind: Kind) -> None:
     """Name and kind are there for people; there is no exit status while the server runs."""
     link = await kind.start()
     assert link.name
-    assert link.kind in {"memory", "pipe", "attach"}
+    assert link.kind in {"memory", "pipe", "attach", "fifo"}
     assert link.exit_status() is None
     await link.aclose()
 

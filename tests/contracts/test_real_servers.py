@@ -14,6 +14,7 @@ from gateway.ports import Link, StartRequest
 from gateway.runtimes.container_config import Owner
 from gateway.runtimes.docker_engine import DockerEngine
 from gateway.runtimes.engine_endpoint import Endpoint
+from gateway.runtimes.link_choice import LinkChoice
 from gateway.runtimes.ownership import InstanceLock
 from tests.images.real import SERVERS
 
@@ -35,7 +36,7 @@ async def start(
 ) -> AsyncIterator[Callable[[str], Awaitable[Link]]]:
     """Starts one of `SERVERS` by name."""
     lock = InstanceLock.take(home)
-    docker = DockerEngine(engine, Owner(home.identity(), lock.instance_id))
+    docker = DockerEngine(engine, Owner(home.identity(), lock.instance_id), links=LinkChoice(home))
 
     links: list[Link] = []
 

@@ -77,17 +77,26 @@ def image(
 
 
 @pytest.fixture
-def place(tmp_path: Path, unpacked: Path) -> Place:
-    """An empty home of this test's own."""
-    return Place(tmp_path / "place", unpacked)
+def link() -> str:
+    """How gateways are told to reach containers; where it could make a difference, both ways are tried (`BOTH_LINKS`)."""
+    return "auto"
+
+
+BOTH_LINKS = pytest.mark.parametrize("link", ["fifo", "attach"])
 
 
 @pytest.fixture
-def echo(echo_image: str) -> Callable[..., dict[str, Any]]:
+def place(tmp_path: Path, unpacked: Path, link: str) -> Place:
+    """An empty home of this test's own."""
+    return Place(tmp_path / "place", unpacked, link=link)
+
+
+@pytest.fixture
+def echo(shell_image: str) -> Callable[..., dict[str, Any]]:
     """Makes catalog entries of the small C server; its arguments go into `command`."""
 
     def entry(*command: str, **fields: object) -> dict[str, Any]:
-        return {"image": echo_image, "disableNetwork": True, "command": list(command), **fields}
+        return {"image": shell_image, "disableNetwork": True, "command": list(command), **fields}
 
     return entry
 

@@ -36,10 +36,12 @@ class Place:
     Args:
         folder: where the home goes.
         cache: where the built file unpacks itself, shared by all tests.
+        link: how gateways are told to reach containers.
     """
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    def __init__(self, folder: Path, cache: Path, *, link: str = "auto") -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._link = link
         self.folder = folder
         self.home = Home(folder / "mcp")
         self.environ: dict[str, str] = {
@@ -116,7 +118,9 @@ class Place:
         pipe = subprocess.PIPE if piped else subprocess.DEVNULL
         with self.last_log.open("wb") as log:
             process = subprocess.Popen(
-                self.command("gateway", "run", "--transport", transport, *flags),
+                self.command(
+                    *("gateway", "run", "--transport", transport, "--link", self._link), *flags
+                ),
                 env={**self.environ, **environ},
                 stdin=pipe,
                 stdout=pipe,

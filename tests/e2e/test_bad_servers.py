@@ -12,11 +12,11 @@ from typing import Any
 import docker
 import pytest
 
-from tests.e2e.conftest import Containers
+from tests.e2e.conftest import BOTH_LINKS, Containers
 from tests.e2e.gateways import Pipe, call_over
 from tests.e2e.places import Place
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, BOTH_LINKS]
 
 Entry = Callable[..., dict[str, Any]]
 
@@ -169,10 +169,10 @@ def test_a_missing_image_is_named(place: Place, echo: Entry) -> None:
 
 
 @pytest.fixture
-def passing_image(docker_client: docker.APIClient, echo_image: str) -> Iterator[str]:
+def passing_image(docker_client: docker.APIClient, shell_image: str) -> Iterator[str]:
     """A name for the small C server's image that can be taken away."""
     name = f"mcpgw-test/passing:{uuid.uuid4().hex[:8]}"
-    docker_client.tag(echo_image, name)
+    docker_client.tag(shell_image, name)
     yield name
     with suppress(docker.errors.ImageNotFound):
         docker_client.remove_image(name)

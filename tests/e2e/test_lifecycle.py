@@ -19,11 +19,11 @@ import httpx
 import pytest
 
 from gateway.runtimes.container_config import HOME_LABEL
-from tests.e2e.conftest import Containers
+from tests.e2e.conftest import BOTH_LINKS, Containers
 from tests.e2e.gateways import await_true, call_over, hello, request
 from tests.e2e.places import Place
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, BOTH_LINKS]
 
 Entry = Callable[..., dict[str, Any]]
 

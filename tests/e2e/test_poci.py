@@ -15,6 +15,7 @@ from gateway.jsonrpc.codec import raw
 from gateway.runtimes.container_config import Owner
 from gateway.runtimes.docker_engine import DockerEngine
 from gateway.runtimes.engine_endpoint import Endpoint
+from gateway.runtimes.link_choice import LinkChoice
 from gateway.runtimes.ownership import InstanceLock
 from tests.fakes.house import Answers, Notes, enabled
 
@@ -49,7 +50,7 @@ async def server(
 ) -> AsyncIterator[PociServer]:
     """A running server of these tools."""
     lock = InstanceLock.take(home)
-    runtime = DockerEngine(engine, Owner(home.identity(), lock.instance_id))
+    runtime = DockerEngine(engine, Owner(home.identity(), lock.instance_id), links=LinkChoice(home))
     entry = msgspec.structs.replace(enabled("tools"), launch=launch_of(echo_image))
     server = PociServer(entry, runtime, reports=Notes())
     nursery.start_soon(server.run)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import trio
 
+from actors.budget import UNBOUNDED, MemoryBudget
 from actors.call import Answer, Call, Deadlines
 from actors.container_pool import ContainerPool
 from actors.server_request import ServerRequest
@@ -21,7 +22,7 @@ from gateway.catalog.model import (
     Pooling,
     ServerEntry,
 )
-from gateway.errors import GatewayError
+from gateway.errors import BackendError, GatewayError
 from gateway.jsonrpc.messages import Message, Notification
 from gateway.mcp.listing import ServerLists
 from tests.fakes.server import FakeServer, raw
@@ -80,6 +81,34 @@ class FakeBackend:
     def running(self) -> list[FakeServer]:
         """Those that are not closed."""
         return [server for server in self.opened if not server.is_closed]
+
+
+class FakeFreezer:
+    """Implements `Freezer` by writing down. `uses` is what each container uses; `fails` is raised instead."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.uses: dict[str, int] = {}
+        self.fails: dict[str, BackendError] = {}
+
+    async def freeze(self, name: str) -> None:
+        """Notes it."""
+        await self._do("freeze", name)
+
+    async def thaw(self, name: str) -> None:
+        """Notes it."""
+        await self._do("thaw", name)
+
+    async def memory_bytes(self, name: str) -> int:
+        """What the test said."""
+        await trio.lowlevel.checkpoint()
+        return self.uses.get(name, 0)
+
+    async def _do(self, step: str, name: str) -> None:
+        await trio.lowlevel.checkpoint()
+        if step in self.fails:
+            raise self.fails[step]
+        self.done.append(f"{step} {name}")
 
 
 class Notes:
@@ -156,6 +185,8 @@ def make_pool(
     server: EnabledServer | None = None,
     *,
     notes: Notes | None = None,
+    freezer: FakeFreezer | None = None,
+    budget: MemoryBudget = UNBOUNDED,
 ) -> ContainerPool:
     """A running pool over `backend`."""
     deadlines = Deadlines()
@@ -166,6 +197,8 @@ def make_pool(
         deadlines=deadlines,
         reports=notes or Notes(),
         random=Random(1),
+        freezer=freezer,
+        budget=budget,
     )
     nursery.start_soon(deadlines.run)
     nursery.start_soon(pool.run)

@@ -10,4 +10,5 @@ if __name__ == "__main__":
     require_engine()
     with client() as engine:
         print(echo_image(engine))
+        print(echo_image(engine, "dash"))
         print(real_image(engine))

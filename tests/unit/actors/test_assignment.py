@@ -148,6 +148,24 @@ def test_the_spare_that_is_ready_soonest_is_claimed() -> None:
     assert place(starting, "a", POOLING, waiting=0, profile="other") == Claim(1)
 
 
+def test_an_owner_has_its_frozen_container_thawed() -> None:
+    """Its state is in there; another owner's is stopped for room like any idle one."""
+    frozen = slot(1, "a", ready=False, frozen=True)
+    assert place([frozen], "a", POOLING, waiting=0) == Claim(1)
+    busy = [slot(n, f"o{n}", inflight=1) for n in (2, 3)]
+    assert place([frozen, *busy], "b", POOLING, waiting=0) == Start(evict=1)
+    assert expired([frozen], 60.0, POOLING, spares=0) == [1]
+
+
+def test_a_frozen_spare_is_claimed_after_those_awake_and_before_those_that_start() -> None:
+    """Thawing takes longer than a greeting, and much less than a start."""
+    frozen = slot(1, ready=False, frozen=True)
+    starting = slot(2, ready=False, open=False)
+    unspoken = slot(3, ready=False, told=False)
+    assert place([frozen, starting], "a", POOLING, waiting=0) == Claim(1)
+    assert place([frozen, unspoken], "a", POOLING, waiting=0) == Claim(3)
+
+
 def test_starts_under_way_come_before_further_spares() -> None:
     """A caller who fits into what starts for everybody claims nothing."""
     slots = [slot(1, EVERYBODY, ready=False), slot(2, ready=False)]
@@ -173,6 +191,7 @@ slots_strategy = st.lists(
         profile=st.sampled_from(["", "x"]),
         told=st.booleans(),
         open=st.booleans(),
+        frozen=st.booleans(),
     ),
     max_size=4,
     unique_by=lambda one: one.key,
@@ -195,9 +214,12 @@ def test_a_used_container_never_serves_another_owner(
             assert used.inflight < POOLING.max_inflight
         case Claim(key):
             claimed = by_key[key]
-            assert claimed.owner is None
             assert not claimed.stale
-            assert claimed.kind in {None, ""}
+            if claimed.owner is None:
+                assert claimed.kind in {None, ""}
+            else:
+                assert claimed.owner == owner
+                assert claimed.frozen
         case Start(evict) if evict is not None:
             assert by_key[evict].inflight == 0
             assert by_key[evict].owner != owner
@@ -212,5 +234,5 @@ def test_nothing_busy_or_starting_expires(slots: list[Slot], now: float) -> None
     """Expiry touches idle containers only, and spares that wait to be spoken to."""
     by_key = {one.key: one for one in slots}
     for key in expired(slots, now, POOLING, spares=0):
-        assert by_key[key].ready or by_key[key].kind is None
+        assert by_key[key].ready or by_key[key].kind is None or by_key[key].frozen
         assert by_key[key].inflight == 0

@@ -10,10 +10,11 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.assignment import EVERYBODY
 from actors.call import Answer, Call
+from gateway import limits
 from gateway.errors import ImageMissing, StartFailed
 from gateway.jsonrpc.messages import Failure, Notification, Request, Result
 from gateway.mcp.profile import ClientProfile
-from tests.fakes.house import Answers, FakeBackend, Notes, enabled, make_pool
+from tests.fakes.house import Answers, FakeBackend, FakeFreezer, Notes, enabled, make_pool
 from tests.fakes.server import FakeServer, raw, tool
 
 
@@ -850,3 +851,57 @@ async def test_a_bug_in_a_start_costs_only_that_start(
     pool.submit(second)
     await wait_all_tasks_blocked()
     assert answers.text(second) == "fake says hello"
+
+
+async def test_spares_that_are_not_next_are_frozen(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The freshest stays awake for the first call; a second owner's call thaws another, and all are gone at the end."""
+    backend, answers, freezer = FakeBackend(), Answers(), FakeFreezer()
+    pool = make_pool(nursery, backend, enabled(warm=3, max=3), freezer=freezer)
+    await wait_all_tasks_blocked()
+    for key in range(1, 4):
+        pool._fleet[key].tell(ClientProfile())
+    await trio.sleep(limits.FREEZE_AFTER_S + 1)
+    assert freezer.done == ["freeze fake"] * 2
+    assert repr(pool).count("frozen") == 2
+    calls = [answers.call(f"session:{name}") for name in "ab"]
+    for call in calls:
+        pool.submit(call)
+    assert len(backend.opened[0].requests("tools/call") + backend.opened[1].requests("tools/call")
+               + backend.opened[2].requests("tools/call")) == 1  # fmt: skip
+    await wait_all_tasks_blocked()
+    assert [answers.text(call) for call in calls] == ["fake says hello"] * 2
+    assert pool.state().tally.avoided == 2
+
+
+async def test_a_container_that_cannot_be_thawed_is_replaced(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The call that woke it is served by another."""
+    backend, answers, freezer = FakeBackend(), Answers(), FakeFreezer()
+    pool = make_pool(nursery, backend, freezer=freezer)
+    pool.submit(answers.call())
+    await wait_all_tasks_blocked()
+    pool.freeze(1)
+    await wait_all_tasks_blocked()
+    freezer.fails["thaw"] = StartFailed("it is gone")
+    call = answers.call()
+    pool.submit(call)
+    await wait_all_tasks_blocked()
+    assert answers.text(call) == "fake says hello"
+    assert len(backend.running) == 1
+
+
+async def test_a_frozen_container_is_killed_when_the_pool_ends(autojump_clock: MockClock) -> None:
+    """It could not read the end of its input, and nobody waits for it."""
+    backend, answers, freezer = FakeBackend(), Answers(), FakeFreezer()
+    async with trio.open_nursery() as nursery:
+        pool = make_pool(nursery, backend, freezer=freezer)
+        pool.submit(answers.call())
+        await wait_all_tasks_blocked()
+        pool.freeze(1)
+        pool.inform("session:a", Notification("notifications/roots/list_changed"))
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert backend.opened[0].is_killed

@@ -17,10 +17,20 @@ class Parked:
         self.inflight = 0
         self.stale = False
         self.stopped = False
+        self.frozen = False
 
     def retire(self) -> None:
         """No more calls."""
         self.stale = True
+
+    @property
+    def freezable(self) -> bool:
+        """Whether it is idle."""
+        return not self.inflight
+
+    def freeze(self) -> None:
+        """Stands still."""
+        self.frozen = True
 
     def stop(self) -> None:
         """Goes away."""
@@ -66,3 +76,15 @@ def test_numbers_are_never_used_again() -> None:
     first = fleet.next_key()
     fleet.clear()
     assert fleet.next_key() > first
+
+
+def test_a_frozen_container_is_found_but_not_by_the_short_cut() -> None:
+    """A call must thaw it first; a note may wait in it. What works is not frozen."""
+    idle, busy = Parked(1, "a"), Parked(2, "b")
+    busy.inflight = 1
+    fleet = fleet_of(idle, busy)
+    for one in (idle, busy):
+        fleet.freeze(cast("Container", one))
+    assert fleet.by_owner == {"b": busy}
+    assert fleet.of("a") is idle
+    assert fleet.of("c") is None

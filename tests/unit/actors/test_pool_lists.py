@@ -21,6 +21,7 @@ class Lister:
     def __init__(self, owner: str | None) -> None:
         self.owner = owner
         self.ready = True
+        self.frozen = False
         self.has_listed = False
         self.listing = False
         self.inflight = 0

@@ -19,14 +19,15 @@ from actors.container_pool import ContainerPool
 from actors.last_words import LastWords
 from actors.listings import Listings
 from actors.session import Session
-from actors.sessions import SessionRegistry
+from actors.session_store import SessionStore
+from actors.sessions import RESUMABLE, SessionRegistry
 from gateway import limits
 from gateway.errors import Overloaded, StartFailed
 from gateway.home import Home
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Message, Request, Result
 from gateway.options import NameMode
-from gateway.ports import ANYONE, LOCAL
+from gateway.ports import ANYONE, LOCAL, Principal
 from tests.fakes.house import FakeBackend, enabled
 from tests.fakes.server import FakeServer, raw, tool
 
@@ -57,7 +58,13 @@ class Stream:
 class World:
     """A registry with one pool per backend, all running."""
 
-    def __init__(self, nursery: trio.Nursery, cache: Path, names: NameMode = "auto") -> None:
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        cache: Path,
+        names: NameMode = "auto",
+        store: SessionStore | None = None,
+    ) -> None:
         self.nursery = nursery
         self.pools: dict[str, ContainerPool] = {}
         self.servers: dict[str, Any] = {}
@@ -67,6 +74,7 @@ class World:
             lambda: self.pools,
             words=LastWords(Home(cache)),
             call_log=CallLog(enabled=True),
+            store=store,
         )
         self.deadlines = Deadlines()
         nursery.start_soon(self.registry.run)
@@ -744,3 +752,68 @@ async def test_an_announced_change_that_is_none_is_no_news(
         server.notify("notifications/tools/list_changed")
     await trio.sleep(20)
     assert client.standalone.messages == []
+
+
+def opened(house: World, transport: str, **capabilities: Any) -> Client:
+    """A client of that transport, initialized."""
+    client = Client(house.registry.open(LOCAL, transport=transport))
+    client.ask(
+        "initialize",
+        protocolVersion="2025-06-18",
+        capabilities=capabilities,
+        clientInfo={"name": "tester", "version": "1"},
+    )
+    client.tell("notifications/initialized")
+    return client
+
+
+async def test_a_session_goes_on_with_the_next_gateway(
+    nursery: trio.Nursery, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Its capabilities, log level and subscriptions are told to the servers that now work for it."""
+    store = SessionStore(tmp_path / "sessions")
+    first = World(nursery, tmp_path / "one", store=store)
+    first.serve("fake", FakeBackend(capable))
+    await trio.sleep(1)
+    client = opened(first, RESUMABLE, roots={})
+    client.ask("logging/setLevel", level="error")
+    client.ask("resources/subscribe", uri="x://1")
+    await trio.sleep(1)
+    first.registry.close_all()
+    assert first.registry.find(client.session.id, Principal("another")) is None
+
+    backend = FakeBackend(capable)
+    second = World(nursery, tmp_path / "two", store=store)
+    second.serve("fake", backend)
+    await trio.sleep(1)
+    found = second.registry.find(client.session.id, LOCAL)
+    assert found is not None
+    assert (found.id, found.protocol_version) == (client.session.id, "2025-06-18")
+    again = Client(found)
+    await trio.sleep(1)
+    told = [message["method"] for message in again.standalone.messages]
+    assert "notifications/tools/list_changed" in told
+    (server,) = backend.running
+    assert len(server.requests("resources/subscribe")) == 1
+    hello = json.loads(bytes(server.requests("initialize")[0].params or b""))
+    assert hello["capabilities"] == {"roots": {}}
+    level = json.loads(bytes(server.requests("logging/setLevel")[0].params or b""))
+    assert level == {"level": "error"}
+    server.notify("notifications/resources/updated", {"uri": "x://1"})
+    await wait_all_tasks_blocked()
+    assert again.standalone.messages[-1]["params"] == {"uri": "x://1"}
+
+
+async def test_a_session_that_its_client_ended_is_not_found_again(
+    nursery: trio.Nursery, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Nor one of a transport whose clients cannot come back."""
+    store = SessionStore(tmp_path)
+    world = World(nursery, tmp_path, store=store)
+    for transport, end in ((RESUMABLE, True), ("sse", False)):
+        session = opened(world, transport).session
+        if end:
+            session.close()
+        else:
+            world.registry.close_all()
+        assert world.registry.find(session.id, LOCAL) is None

@@ -10,10 +10,52 @@ from hypothesis import strategies as st
 
 from actors.arrivals import Arrivals
 from actors.assignment import Slot
-from actors.sizing import UNSPOKEN, Forecast, forecast, missing_kinds, shares, to_greet
+from actors.sizing import (
+    UNSPOKEN,
+    Forecast,
+    forecast,
+    missing_kinds,
+    shares,
+    to_freeze,
+    to_greet,
+    to_thaw,
+    to_wake,
+)
 from gateway import limits
 from tests.unit.actors.test_arrivals import after
 from tests.unit.actors.test_assignment import POOLING, slot
+
+
+def test_all_but_the_freshest_spares_are_frozen() -> None:
+    """After a while; owned ones, and those that were not greeted yet, never."""
+    slots = [
+        slot(1, idle_since=0.0),
+        slot(2, idle_since=5.0),
+        slot(3, idle_since=9.0),
+        slot(4, "a"),
+        slot(5, ready=False, told=False),
+    ]
+    assert to_freeze(slots, 29.0, 1) == ([], 30.0)
+    assert to_freeze(slots, 30.0, 1) == ([1], 35.0)
+    assert to_freeze(slots, 40.0, 1) == ([2, 1], math.inf)
+    assert to_freeze(slots, 40.0, 9) == ([], math.inf)
+
+
+def test_as_many_are_thawed_as_are_needed() -> None:
+    """Those that start count as awake: they will be soon."""
+    frozen = [slot(n, ready=False, frozen=True) for n in (1, 2, 3)]
+    assert to_thaw(frozen, 2) == [1, 2]
+    assert to_thaw([*frozen, slot(4, ready=False, open=False)], 2) == [1]
+    assert to_thaw(frozen, 0) == []
+
+
+def test_a_client_that_comes_has_its_spare_thawed() -> None:
+    """Unless one of its kind is awake."""
+    frozen = slot(1, ready=False, frozen=True, profile="x")
+    assert to_wake([frozen], "x") == 1
+    assert to_wake([frozen], "y") is None
+    assert to_wake([frozen, slot(2, profile="x")], "x") is None
+
 
 recent_strategy = st.lists(st.sampled_from(["", "x", "y", "z"]), max_size=16)
 
@@ -22,7 +64,8 @@ def test_without_a_history_the_floor_holds() -> None:
     """And nothing but somebody's coming changes that."""
     for warm in (0, 2):
         rules = msgspec.structs.replace(POOLING, warm=warm)
-        assert forecast(Arrivals(), rules, 0.0, start_s=0.5) == Forecast(warm, math.inf)
+        plan = forecast(Arrivals(), rules, 0.0, start_s=0.5)
+        assert plan == Forecast(warm, math.inf, awake=min(warm, 1))
 
 
 def test_spares_are_there_before_the_usual_gap_is_over() -> None:
@@ -127,5 +170,6 @@ def test_floor_and_ceiling_hold(
     plan = forecast(history, rules, now, start_s=start_s)
     assert min(warm, most) <= plan.spares <= most
     assert plan.until > now
+    assert min(warm, 1) <= plan.awake <= plan.spares
     if later >= rules.idle_s:
-        assert plan == Forecast(min(warm, most), math.inf)
+        assert plan == Forecast(min(warm, most), math.inf, awake=min(warm, 1))

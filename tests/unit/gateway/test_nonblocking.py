@@ -81,3 +81,14 @@ async def test_what_was_closed_cannot_be_read() -> None:
     """Sockets say -1 then."""
     with pytest.raises(trio.ClosedResourceError):
         await nonblocking.read(-1, 10)
+
+
+async def test_what_is_there_is_had_without_waiting(pipe: tuple[int, int]) -> None:
+    """Nothing yet is not the end; a descriptor that is closed here is."""
+    reading, writing = pipe
+    assert nonblocking.read_nowait(reading, 10) is None
+    os.write(writing, b"now")
+    assert nonblocking.read_nowait(reading, 10) == b"now"
+    os.close(writing)
+    assert nonblocking.read_nowait(reading, 10) == b""
+    assert nonblocking.read_nowait(-1, 10) == b""

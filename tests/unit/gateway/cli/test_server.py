@@ -9,6 +9,7 @@ import pytest
 from gateway.catalog.model import ServerEntry
 from gateway.home import Home
 from gateway.mcp.listing import Item, ServerLists, dump_lists
+from gateway.runtimes.link_notes import LinkNote, save_note
 from tests.unit.gateway.cli.conftest import Run
 
 CATALOG = """\
@@ -264,6 +265,16 @@ def test_inspect_shows_lists_and_stderr_of_the_last_run(run: Run, home: Path, wr
     assert view["lists"]["tools"] == ["now"]
     assert view["stderr"] == "it hurts\n"
     assert "it hurts" in run("server", "inspect", "time").out
+
+
+@pytest.mark.usefixtures("mine")
+def test_inspect_says_over_which_link_a_server_was_reached(run: Run, home: Path) -> None:
+    """And for what reason not over named pipes; nothing before it ever ran."""
+    assert json.loads(run("server", "inspect", "time", "--json").out)["link"] == ""
+    save_note(Home(home), "time", LinkNote("fifo"))
+    assert json.loads(run("server", "inspect", "time", "--json").out)["link"] == "fifo"
+    save_note(Home(home), "time", LinkNote("attach", "its image has no /bin/sh", "sha256:1"))
+    assert "attach: its image has no /bin/sh" in run("server", "inspect", "time").out
 
 
 @pytest.mark.usefixtures("mine")

@@ -17,10 +17,11 @@ from gateway.errors import EngineUnreachable, ImageMissing, ProtocolFault, Start
 from gateway.home import Home
 from gateway.ports import Link, StartRequest
 from gateway.runtimes.container_config import HOME_LABEL, Owner, Place
+from gateway.runtimes.container_link import ContainerLink
 from gateway.runtimes.docker_engine import DockerEngine
 from gateway.runtimes.engine_endpoint import Endpoint
 from gateway.runtimes.engine_facts import PullProgress
-from gateway.runtimes.link_attach import AttachLink
+from gateway.runtimes.link_choice import LinkChoice
 from gateway.runtimes.ownership import InstanceLock, reap
 from tests.cancelling import CancelAtStep
 from tests.contracts.test_link import call, read_line
@@ -60,17 +61,19 @@ def lock(home: Home) -> Iterator[InstanceLock]:
     lock.release()
 
 
-@pytest.fixture
+@pytest.fixture(params=["attach", "fifo"])
 async def rig(
+    request: pytest.FixtureRequest,
     engine: Endpoint,
     docker_client: docker.APIClient,
-    echo_image: str,
     home: Home,
     lock: InstanceLock,
 ) -> AsyncIterator[Rig]:
-    """A DockerEngine of a gateway of its own."""
-    made = DockerEngine(engine, Owner(home.identity(), lock.instance_id))
-    yield Rig(made, echo_image, docker_client)
+    """A DockerEngine of a gateway of its own, over each link."""
+    owner = Owner(home.identity(), lock.instance_id)
+    made = DockerEngine(engine, owner, links=LinkChoice(home, request.param))
+    yield Rig(made, request.getfixturevalue("shell_image"), docker_client)
+    assert not list(home.run.glob("*.pipes"))
     await made.aclose()
 
 
@@ -178,8 +181,8 @@ async def test_cancelled_at_every_step_of_a_start(
 ) -> None:
     """Wherever a start is cancelled, either the link is handed over or the container is gone."""
     wanted = {"label": f"{HOME_LABEL}={home.identity()}"}
-    for step in range(1, 60):
-        link: AttachLink | None = None
+    for step in range(1, 90):
+        link: ContainerLink | None = None
         with CancelAtStep(step) as cancelling:
             link = await rig.engine.start(rig.request())
         if link is not None:
@@ -192,7 +195,7 @@ async def test_cancelled_at_every_step_of_a_start(
 
 async def test_many_at_once(rig: Rig) -> None:
     """Ten starts and ten stops side by side, as a first listing of ten servers makes them."""
-    links: list[AttachLink] = []
+    links: list[ContainerLink] = []
 
     async def start() -> None:
         links.append(await rig.engine.start(rig.request()))
@@ -211,8 +214,8 @@ async def test_the_dead_are_reaped_and_the_living_are_not(
 ) -> None:
     """Of two gateways of one home and one of another, only the dead one's containers go."""
     other_home = Home(tmp_path / "other")
-    dead = DockerEngine(engine, Owner(home.identity(), "0" * 32))
-    foreign = DockerEngine(engine, Owner(other_home.identity(), "0" * 32))
+    dead = DockerEngine(engine, Owner(home.identity(), "0" * 32), links=LinkChoice(home))
+    foreign = DockerEngine(engine, Owner(other_home.identity(), "0" * 32), links=LinkChoice(home))
     living = await rig.engine.start(rig.request())
     left = await dead.start(rig.request("--ignore-eof"))
     theirs = await foreign.start(rig.request())
@@ -245,7 +248,7 @@ async def test_joins_the_gateways_networks(rig: Rig, docker_client: docker.APICl
 async def test_no_engine_at_all(tmp_path: Path, home: Home) -> None:
     """A start without an engine says so; it does not wait for anything."""
     endpoint = Endpoint(kind="unix", path=str(tmp_path / "none.sock"))
-    engine = DockerEngine(endpoint, Owner(home.identity(), "0" * 32))
+    engine = DockerEngine(endpoint, Owner(home.identity(), "0" * 32), links=LinkChoice(home))
     launch = ContainerLaunch(image="x", memory_bytes=MEMORY, cpus=1.0, pids=1)
     with pytest.raises(EngineUnreachable, match="is not running"):
         await engine.start(StartRequest(server="s", launch=launch, spec_hash=""))
@@ -257,8 +260,13 @@ async def test_missing_images_are_pulled_once(
 ) -> None:
     """Five starts of an image that is only in a registry: one pull with progress, then five containers."""
     seen: list[PullProgress] = []
-    pulling = DockerEngine(engine, Owner(home.identity(), lock.instance_id), on_pull=seen.append)
-    links: list[AttachLink] = []
+    pulling = DockerEngine(
+        engine,
+        Owner(home.identity(), lock.instance_id),
+        links=LinkChoice(home),
+        on_pull=seen.append,
+    )
+    links: list[ContainerLink] = []
     with FakeRegistry(echo_binary, lock.instance_id) as registry:
 
         async def start() -> None:
@@ -303,7 +311,9 @@ async def test_learns_its_own_networks(
     monkeypatch.setattr(
         "gateway.runtimes.docker_engine.own_container_names", lambda: ["no-such-name", own.name]
     )
-    inside = DockerEngine(engine, Owner(home.identity(), lock.instance_id), in_container=True)
+    inside = DockerEngine(
+        engine, Owner(home.identity(), lock.instance_id), links=LinkChoice(home), in_container=True
+    )
     link = await inside.start(rig.request())
     assert list(rig.inspect(link)["NetworkSettings"]["Networks"]) == ["bridge"]
     for each in (link, own):

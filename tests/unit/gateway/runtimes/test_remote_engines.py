@@ -24,6 +24,7 @@ from gateway.runtimes.container_config import Owner
 from gateway.runtimes.dial import dial, ssh_command, tls_context
 from gateway.runtimes.docker_engine import DockerEngine
 from gateway.runtimes.engine_endpoint import Endpoint, TlsFiles
+from gateway.runtimes.link_choice import LinkChoice
 from gateway.runtimes.ownership import InstanceLock
 from tests.contracts.test_link import call, read_line
 
@@ -79,7 +80,9 @@ async def _ignoring_breaks(work) -> None:  # noqa: ANN001 # an async callable
 async def use(endpoint: Endpoint, image: str, home: Home) -> None:
     """What a gateway does: ping, start, call, close."""
     lock = InstanceLock.take(home)
-    engine = DockerEngine(endpoint, Owner(home.identity(), lock.instance_id))
+    engine = DockerEngine(
+        endpoint, Owner(home.identity(), lock.instance_id), links=LinkChoice(home)
+    )
     try:
         assert (await engine.ping()).version
         launch = ContainerLaunch(image=image, memory_bytes=2**26, cpus=1.0, pids=32)
