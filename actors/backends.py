@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -64,6 +65,8 @@ class Backends:
         self.runtime: Runtime = RuntimeByLaunch({"docker": self.engine, "process": processes})
         self.engine_used = False
         """Whether a container was ever asked for: only then is there something of ours to look for."""
+        self.engine_trouble = ""
+        """Why the engine could not be used when it was last asked; "" while it answers."""
         self._home = home
         self._lock = lock
         self._docker = docker
@@ -155,8 +158,10 @@ class Backends:
             await remove_orphans(docker, self.instance_id, docker.holdings)
         except BackendError as error:
             docker.holdings.drop()
+            self.engine_trouble = str(error)
             log.debug("not_reaped", reason=str(error))
         else:
+            self.engine_trouble = ""
             drop_stale_locks(self._home)
 
     async def _remove_own(self, docker: DockerEngine) -> None:
@@ -168,7 +173,7 @@ class Backends:
 
 
 class _Watched:
-    """An engine that notes that it was used."""
+    """An engine that notes that it was used, and whether it answered."""
 
     def __init__(self, engine: Engine, backends: Backends) -> None:
         self._engine = engine
@@ -176,13 +181,23 @@ class _Watched:
 
     async def start(self, request: StartRequest) -> Link:
         """Starts a server."""
-        self._backends.engine_used = True
-        return await self._engine.start(request)
+        with self._noting():
+            return await self._engine.start(request)
 
     async def run(self, request: StartRequest) -> RunOutput:
         """Runs a container to its end."""
+        with self._noting():
+            return await self._engine.run(request)
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
         self._backends.engine_used = True
-        return await self._engine.run(request)
+        try:
+            yield
+            self._backends.engine_trouble = ""
+        except EngineUnreachable as error:
+            self._backends.engine_trouble = str(error)
+            raise
 
 
 class _NoEngine:

@@ -63,6 +63,14 @@ class Caller:
         for _ in self._post({"jsonrpc": "2.0", "method": "notifications/initialized"}):
             pass
 
+    def leave(self) -> None:
+        """Ends the session, if the gateway is there."""
+        connection = http.client.HTTPConnection(*self.address, timeout=self._timeout_s)
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("DELETE", "/mcp", headers=self._headers)
+            connection.getresponse().read()
+        connection.close()
+
     def ask(
         self,
         method: str,
@@ -87,7 +95,7 @@ class Caller:
             return "cut", "the answer ended without an answer"
         if len(answers) > 1:
             return "twice", json.dumps(answers)
-        return _outcome(answers[0])
+        return outcome_of(answers[0])
 
     def call(
         self, tool: str, progressed: Callable[[], None] = lambda: None, **arguments: Any
@@ -119,13 +127,14 @@ class Caller:
             connection.close()
 
 
-def _outcome(answer: dict[str, Any]) -> tuple[str, str]:
+def outcome_of(answer: dict[str, Any]) -> tuple[str, str]:
+    """The outcome that an answer is, and its text."""
     if "error" in answer:
         return "error", answer["error"]["message"]
     result = answer["result"]
     if "tools" in result:
         return "answer", " ".join(sorted(tool["name"] for tool in result["tools"]))
-    text = result["content"][0]["text"]
+    text = result["content"][0]["text"] if "content" in result else ""
     return ("error" if result.get("isError") else "answer"), text
 
 

@@ -25,8 +25,10 @@ HELD_S: Final = 1.0
 WORK_MS: Final = 1500
 """How long a call is under way that a fault meets."""
 RECOVERED_S: Final = 30.0
-TOLD_S: Final = 15.0
+TOLD_S: Final = 25.0
 """Until the client has been told: its deadline, a list's wait, and some patience."""
+HUNG_S: Final = 4.0
+"""The deadline of calls to a server that will hang: it is waited for in vain. The others have all the time they need."""
 AT_ONCE_S: Final = 0.25
 """From the death of a server to the failure of its calls, on two busy cores; `report.py` has what it really takes."""
 UNDISTURBED_S: Final = 3.0
@@ -56,6 +58,11 @@ class Played(NamedTuple):
     recovered_ms: float
 
 
+def is_hung(cell: Cell) -> bool:
+    """Whether the fault is one that only a deadline can find."""
+    return cell.target in {"container", "remote server"} and cell.fault not in _DEADLY
+
+
 class TooLate(Exception):
     """The request was answered before the fault could be done: the machine is that busy. Another try may be in time."""
 
@@ -70,7 +77,10 @@ class Play:
         self._init_ms = SLOW_MS if cell.phase == "handshake" else 0
         self._list_ms = SLOW_MS if cell.phase == "list" else 0
         self._place = stage.place(
-            init_ms=self._init_ms, list_ms=self._list_ms, listed=cell.phase != "list"
+            init_ms=self._init_ms,
+            list_ms=self._list_ms,
+            timeout_s=HUNG_S if is_hung(cell) else SOON_S,
+            listed=cell.phase != "list",
         )
         self._engine = stage.engine.client()
         self._cleanup = ExitStack()

@@ -28,8 +28,6 @@ from tests.faults.engine import OwnEngine
 from tests.images.echo import echo_image
 
 _HERE: Final = Path(__file__).parent
-TIMEOUT_S: Final = 4.0
-"""The deadline of calls."""
 INIT_TIMEOUT_S: Final = 6.0
 IDLE_S: Final = 2.0
 SLOW_MS: Final = 1500
@@ -53,9 +51,9 @@ class Stage:
         self.image = echo_image(client)
         client.close()
 
-    def place(self, *, init_ms: int, list_ms: int, listed: bool) -> Place:
+    def place(self, *, init_ms: int, list_ms: int, timeout_s: float, listed: bool) -> Place:
         """A new home with three servers that are as slow as told; `listed`: their lists are known already."""
-        place = self._new_place(init_ms, list_ms)
+        place = self._new_place(init_ms, list_ms, timeout_s)
         if listed:
             template = self._listed(init_ms, list_ms)
             for part in ("cache", "run"):
@@ -64,11 +62,11 @@ class Stage:
             (place.home.run / "id").unlink()
         return place
 
-    def _new_place(self, init_ms: int, list_ms: int) -> Place:
+    def _new_place(self, init_ms: int, list_ms: int, timeout_s: float = SOON_S) -> Place:
         self._places += 1
         place = Place(self._folder / f"place-{self._places}", self._unpacked)
         manners = [f"--init-ms={init_ms}", f"--list-ms={list_ms}"]
-        pool = {"timeout_s": TIMEOUT_S, "init_timeout_s": INIT_TIMEOUT_S, "idle_s": IDLE_S}
+        pool = {"timeout_s": timeout_s, "init_timeout_s": INIT_TIMEOUT_S, "idle_s": IDLE_S}
         here = {"image": self.image, "disableNetwork": True, "pool": pool}
         url = f"http://127.0.0.1:{self.port}/mcp"
         far = {"type": "remote", "remote": {"url": url, "transport_type": "streamable-http"}}

@@ -18,7 +18,7 @@ OURS = uuid.uuid4().hex
 
 async def is_dropped(holdings: Holdings) -> bool:
     """Whether something may be left; takes note of it."""
-    with trio.move_on_after(0):
+    with trio.move_on_after(0.01):
         await holdings.dropped()
         return True
     return False
