@@ -37,6 +37,7 @@ from gateway.upstreams.stdio import StdioPipe
 log = get_logger("container")
 
 _decode_text = msgspec.json.Decoder(str).decode
+_CLOSE_S = 2 * (limits.STOP_DEADLINE_S + limits.REMOVE_TIMEOUT_S)
 _SUBSCRIBING = frozenset({"resources/subscribe", "resources/unsubscribe"})
 
 
@@ -56,7 +57,7 @@ class Keeper(Protocol):
         """A call was answered."""
 
     def free_earlier(self, container: Container) -> None:
-        """It may be idle sooner than it seemed."""
+        """It may be idle sooner than it seemed: a task is over, or a subscription."""
 
     def exited(self, container: Container, error: GatewayError | None) -> None:
         """Nothing of it is left; `error` says why where nobody asked it to stop."""
@@ -287,6 +288,8 @@ class Container(Listener):
             self.subscriptions.discard(bytes(call.fields["uri"]))
         if self._listening is not None and call.method in _SUBSCRIBING:
             self._listening.take(call)
+            # No request of its own goes out, so that no answer has the pool look.
+            self._keeper.free_earlier(self)
         else:
             self.upstream.start(call)
 
@@ -372,7 +375,9 @@ class Container(Listener):
                 self.retire()
             if self.upstream is not None:
                 self.upstream.end(Gone(f"server {self.server.name} was stopped"))
-            await self._close(pipe)
+            # As long as both of its steps bound themselves to: it is never what ends them.
+            with trio.move_on_after(_CLOSE_S, shield=True):
+                await self._close(pipe)
         return error
 
     async def _close(self, pipe: MessagePipe) -> None:

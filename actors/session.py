@@ -35,7 +35,7 @@ from gateway.errors import (
 )
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
-from gateway.mcp import content, handshake, log_levels, meta, params, versions
+from gateway.mcp import content, handshake, log_levels, meta, methods, params, versions
 from gateway.mcp.identity import SERVER_INFO
 from gateway.mcp.listing import LIST_METHODS, ServerLists
 from gateway.mcp.profile import NEUTRAL, profile_of
@@ -500,8 +500,13 @@ class Session:
         return True
 
     def _wants(self, message: Message) -> bool:
-        """Whether the client wants a message: log lines only as severe as it asked for, if it did."""
-        if not isinstance(message, Notification) or message.method != "notifications/message":
+        """Whether the client wants a message: what its revision has; log lines only as severe as it asked for, if it did."""
+        if not isinstance(message, Notification):
+            return True
+        version = self.protocol_version or versions.LATEST
+        if not methods.may_pass(message.method, version=version, sender="server"):
+            return False
+        if message.method != "notifications/message":
             return True
         try:
             level = params.text(params.fields(message.params), "level")

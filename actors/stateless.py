@@ -8,7 +8,6 @@ Source: MCP 2026-07-28, basic, "Requests"; server features, "Discovery"; pattern
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 
 import msgspec
@@ -17,9 +16,10 @@ import trio
 from actors.assignment import EVERYBODY
 from actors.client_view import ClientView
 from actors.house import House
-from actors.listener import Listener
+from actors.listener import Listener, Watch
 from actors.server_request import ServerRequest
-from actors.stateless_calls import StatelessCalls, expect_modern
+from actors.stateless_calls import StatelessCalls
+from actors.stateless_owners import expect_modern
 from gateway import limits
 from gateway.errors import (
     GatewayError,
@@ -39,13 +39,13 @@ from gateway.mcp.cache_hints import CacheHint
 from gateway.mcp.listing import LIST_METHODS
 from gateway.mcp.meta import ModernMeta
 from gateway.mcp.params import Fields
+from gateway.mcp.profile import profile_of
 from gateway.mcp.targets import TARGETS, read_target
 from gateway.ports import Outlet, Principal
 from gateway.telemetry.log import get_logger
 
 log = get_logger("stateless")
 
-_CALL_ID_BYTES = 12
 _SHOWN_CHARS = 100
 """Of what a client sent, in a message."""
 _LEGACY_ONLY = frozenset({"resources/subscribe", "resources/unsubscribe", "tasks/result"})
@@ -68,7 +68,8 @@ class StatelessDesk:
         self._calls = StatelessCalls(
             house, view=self._view, server_info=server_info, instance=instance
         )
-        self._listeners: dict[str, Listener] = {}
+        self._listeners: dict[Listener, None] = {}
+        """In the order in which they came."""
 
     def __repr__(self) -> str:
         """How much waits."""
@@ -182,24 +183,28 @@ class StatelessDesk:
         listen.check_filter(wanted, said.extensions)
         if len(self._listeners) >= limits.MAX_LISTENERS:
             raise Overloaded(f"{limits.MAX_LISTENERS} subscriptions are open; try again later")
-        owner = f"listen:{principal.name}:{secrets.token_urlsafe(_CALL_ID_BYTES)}"
         listener = Listener(
             request.id,
             listen.accepted(wanted),
             outlet=outlet,
             view=ClientView(self._house.listings, era="modern"),
-            owner=owner,
+            client=(principal, profile_of(said.capabilities, era="modern")),
             house=self._house,
             server_info=self._server_info,
         )
-        self._listeners[owner] = listener
+        self._listeners[listener] = None
         listener.open()
 
         def leave() -> None:
-            if self._listeners.pop(owner, None) is not None:
-                listener.close()
+            if listener in self._listeners:
+                del self._listeners[listener]
+                listener.close(still_watched=self._is_watched)
 
         return leave
+
+    def _is_watched(self, watch: Watch) -> bool:
+        """Whether a listener follows that resource there."""
+        return any(watch in listener.watches for listener in self._listeners)
 
     # --- the servers' side -------------------------------------------------------------------------------------
 
@@ -208,16 +213,14 @@ class StatelessDesk:
         return self._calls.asked(owner, request)
 
     def notified(self, owner: str, notification: Notification) -> None:
-        """A server's notification without a call: for the listener that owns it, or for all whom it concerns."""
-        if (listener := self._listeners.get(owner)) is not None:
-            listener.notified(notification)
-        elif owner == EVERYBODY:
-            for each in list(self._listeners.values()):
-                each.notified(notification)
+        """A server's notification without a call: for the listeners of its client, or for all whom it concerns."""
+        for listener in list(self._listeners):
+            if owner == EVERYBODY or listener.watches_at(owner):
+                listener.notified(notification)
 
     def lists_changed(self) -> None:
         """Tells the listeners what changed."""
-        for listener in list(self._listeners.values()):
+        for listener in list(self._listeners):
             listener.lists_changed()
 
     # --- life --------------------------------------------------------------------------------------------------
@@ -232,8 +235,8 @@ class StatelessDesk:
         """Ends all calls and subscriptions."""
         self._calls.close()
         listeners, self._listeners = self._listeners, {}
-        for listener in listeners.values():
-            listener.close()
+        for listener in listeners:
+            listener.close(still_watched=self._is_watched)
 
 
 def _nothing() -> None:

@@ -22,6 +22,7 @@ from actors.client_view import ClientView
 from actors.house import Door, House
 from actors.modern_call import ModernCall, Round
 from actors.server_request import ServerRequest
+from actors.stateless_owners import client_at, expect_modern, is_bridged, numbered
 from gateway import limits
 from gateway.errors import (
     GatewayError,
@@ -252,10 +253,7 @@ class StatelessCalls:
         profile = profile_of(
             order.said.capabilities, log_level=order.said.log_level or "", era="modern"
         )
-        # Until it was asked, a server may be one of the older era, and what it asks of its client must find the way back.
-        bridged = not door.spoken.modern
-        client = f"{order.principal.name}:{profile.key}" if bridged else order.principal.name
-        owner = owner or self._owner(door, modern, client, alone=bridged)
+        owner = owner or self._owner(door, modern, client_at(door, order.principal, profile))
         fields = self._fields(order, route, door)
 
         def settled(call: Call, answer: Answer | None) -> None:
@@ -283,7 +281,7 @@ class StatelessCalls:
             relayed=modern.relayed,
         )
         call.tasked = call.tasked or tasks.EXTENSION in order.said.extensions
-        if owner != EVERYBODY and bridged:
+        if owner != EVERYBODY and is_bridged(door):
             self._owners[owner] = modern
         door.submit(call)
 
@@ -370,18 +368,16 @@ class StatelessCalls:
         door.submit(modern.call)
         return True
 
-    def _owner(self, door: Door, modern: ModernCall, client: str, *, alone: bool) -> str:
-        """The owner for one call: this client. Where it must be `alone` there, the first of its that has none in flight."""
-        isolation = door.server.pooling.isolation
-        if isolation == "shared":
-            return EVERYBODY
-        base = f"stateless:{client}:{door.server.name}"
-        if isolation == "call":
-            return f"{base}:{id(modern):x}"
-        if not alone:
-            return base
-        numbered = (f"{base}:{number}" for number in count())
-        return next(owner for owner in numbered if owner not in self._owners)
+    def _owner(self, door: Door, modern: ModernCall, client: str) -> str:
+        """The owner for one call: this client. Where it must be alone there, the first of its that has none in flight."""
+        if client == EVERYBODY:
+            return client
+        if door.server.pooling.isolation == "call":
+            return f"{client}:{id(modern):x}"
+        if not is_bridged(door):
+            return client
+        owners = (numbered(client, number) for number in count())
+        return next(owner for owner in owners if owner not in self._owners)
 
 
 def _outcome(answer: Answer | None) -> str:
@@ -389,9 +385,3 @@ def _outcome(answer: Answer | None) -> str:
     if answer is None:
         return "cancelled"
     return answer.message if isinstance(answer, Failure) else "ok"
-
-
-def expect_modern(house: House) -> None:
-    """Has servers whose lists are to be read greeted as modern ones: some fall at the sight of `initialize`."""
-    for door in house.doors().values():
-        door.expect(stranger("modern"))

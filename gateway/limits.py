@@ -302,7 +302,13 @@ KEEP_ALIVE_S: Final = 75.0
 """An HTTP connection without a request is closed after this long: longer than clients keep theirs in a pool, so that
 ours is seldom the side that closes while a request is under way."""
 HEAD_BYTES: Final = 16 * 1024
-"""Longest request line and headers together."""
+"""Longest request line and headers together; also the longest trailers of a chunked body."""
+HEAD_FIELDS: Final = 128
+"""Headers of one request: browsers behind three proxies send 40."""
+HEAD_TIMEOUT_S: Final = 10.0
+"""From a request's first byte until its head is whole: one that drips would hold a connection for good."""
+CONNECTION_SWEEP_S: Final = 0.25
+"""How often the times of connections are looked at: each may run over by that much."""
 SSE_KEEPALIVE_S: Final = 15.0
 """A silent event stream gets a comment this often: proxies cut what is silent for 30 to 60 s."""
 STREAM_AFTER_S: Final = 1.0

@@ -40,9 +40,14 @@ def list_tools(request_id: int) -> bytes:
 
 def call_echo(request_id: int, tool: bytes) -> bytes:
     """Calls the tool that sends `TEXT` back: 170 bytes or so."""
+    return call_tool(request_id, tool, b'{"text":"%b"}' % TEXT)
+
+
+def call_tool(request_id: int, tool: bytes, arguments: bytes) -> bytes:
+    """Calls a tool; its arguments are JSON."""
     return (
         b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":'
-        b'{"name":"%b","arguments":{"text":"%b"}}}' % (request_id, tool, TEXT)
+        b'{"name":"%b","arguments":%b}}' % (request_id, tool, arguments)
     )
 
 

@@ -12,12 +12,12 @@ import trio
 from gateway import limits
 from gateway.jsonrpc.sse import comment
 from gateway.transports.backlog import Backlog
-from gateway.transports.http import Headers, HttpCall
+from gateway.transports.http import EventSink, Headers
 
 _KEEPALIVE: Final = comment("keep-alive")
 
 
-async def stream_events(call: HttpCall, backlog: Backlog, headers: Headers = ()) -> None:
+async def stream_events(call: EventSink, backlog: Backlog, headers: Headers = ()) -> None:
     """Answers `call` with the events of `backlog` until that is closed, or the client is gone.
 
     After an overflow the stream is left without its end, so that the client sees a broken connection.
@@ -33,7 +33,7 @@ async def stream_events(call: HttpCall, backlog: Backlog, headers: Headers = ())
         await call.end()
 
 
-async def _write_all(call: HttpCall, backlog: Backlog) -> None:
+async def _write_all(call: EventSink, backlog: Backlog) -> None:
     """Writes what there is as it comes, and a comment whenever it has been silent for long."""
     while True:
         chunk = _KEEPALIVE
@@ -44,6 +44,6 @@ async def _write_all(call: HttpCall, backlog: Backlog) -> None:
         await call.write(chunk)
 
 
-async def _cancel_when_gone(call: HttpCall, scope: trio.CancelScope) -> None:
+async def _cancel_when_gone(call: EventSink, scope: trio.CancelScope) -> None:
     await call.disconnected()
     scope.cancel()

@@ -20,7 +20,7 @@ class RequestHead:
         method: as it was sent.
         path: without the query, decoded.
         query: what follows the question mark, as it was sent.
-        headers: in the order of the request.
+        headers: by lower-case name; repeated ones joined, so that two tokens or two Hosts match none.
         scheme: "http" or "https".
     """
 
@@ -29,7 +29,7 @@ class RequestHead:
         method: str,
         path: str,
         query: bytes,
-        headers: Iterable[tuple[bytes, bytes]],
+        headers: Mapping[bytes, bytes],
         scheme: str,
     ) -> None:
         self.method = method
@@ -38,7 +38,7 @@ class RequestHead:
         self.extra_headers: Headers = ()
         """Headers of whatever answer there will be (CORS)."""
         self._query = query
-        self._headers = _joined(headers)
+        self._headers = headers
 
     @classmethod
     def of_scope(cls, scope: MutableMapping[str, Any]) -> Self:
@@ -47,7 +47,7 @@ class RequestHead:
             scope.get("method", "GET"),
             scope["path"],
             scope["query_string"],
-            scope["headers"],
+            _joined(scope["headers"]),
             scope["scheme"],
         )
 
@@ -82,7 +82,6 @@ class RequestHead:
 
 
 def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Headers by name. A repeated one is joined, so that two tokens or two Hosts match none."""
     joined: dict[bytes, bytes] = {}
     for raw_name, value in headers:
         name = raw_name.lower()

@@ -154,6 +154,8 @@ class StreamableHttp:
 class _Answer(Exchange):
     """The answer of a request. Whoever waits for long gets a stream: it is kept open, or can be resumed."""
 
+    survives = True
+
     def __init__(self, session: ClientSession, streams: Resumption, accepted: Accepted) -> None:
         self._session = session
         self._streams = streams

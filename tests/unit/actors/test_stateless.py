@@ -328,7 +328,7 @@ async def test_listeners_are_told_of_what_they_asked_for(
     stream.cancel()  # type: ignore[attr-defined]
     assert len(stream.answers) == 1
     await trio.sleep(1)
-    assert server.is_closed
+    assert len(server.requests("resources/unsubscribe")) == 1
 
 
 async def test_a_pipe_that_opens_modern_stays_modern(

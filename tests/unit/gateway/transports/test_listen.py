@@ -9,7 +9,6 @@ from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 
-import hypercorn
 import pytest
 import trio
 import trio.testing
@@ -41,14 +40,6 @@ def post(site: Site, body: bytes) -> bytes:
         b"Content-Type: application/json\r\nMcp-Session-Id: %b\r\nContent-Length: %d\r\n\r\n%b"
         % (site.last.id.encode(), len(body), body)
     )
-
-
-def test_hypercorn_is_the_version_whose_insides_we_use() -> None:
-    """`TCPServer` and `WorkerContext` are not its public face: look at `listen` before changing the pin."""
-    assert hypercorn.__name__ == "hypercorn"
-    import importlib.metadata
-
-    assert importlib.metadata.version("hypercorn") == "0.18.0"
 
 
 async def test_a_connection_is_kept_alive_without_a_limit_of_requests(site: Site) -> None:
@@ -198,8 +189,7 @@ async def test_stopping_lets_the_answer_under_way_go_out() -> None:
     site = Site()
     answers: list[int] = []
     async with trio.open_nursery() as server:
-        serve = partial(serve_http, site.app, hosts=("127.0.0.1",), port=0, stop=site.stop)
-        ((_, site.port),) = await server.start(serve)
+        ((_, site.port),) = await server.start(site.serve)
         async with site.connect() as client, trio.open_nursery() as nursery:
 
             async def call() -> None:
@@ -223,8 +213,7 @@ async def test_stopping_waits_for_streams_until_their_sessions_end() -> None:
     """Whoever stops the gateway closes the sessions; the streams end with them."""
     site = Site()
     async with trio.open_nursery() as server:
-        serve = partial(serve_http, site.app, hosts=("127.0.0.1",), port=0, stop=site.stop)
-        ((_, site.port),) = await server.start(serve)
+        ((_, site.port),) = await server.start(site.serve)
         async with site.listen("/sse") as stream:
             await stream.event()
             site.stop.set()
@@ -323,11 +312,7 @@ async def test_https(certificate: Path) -> None:
     site = Site()
     async with trio.open_nursery() as server:
         serve = partial(
-            serve_http,
-            site.app,
-            hosts=("127.0.0.1",),
-            port=0,
-            stop=site.stop,
+            site.serve,
             tls_cert=str(certificate / "cert.pem"),
             tls_key=str(certificate / "key.pem"),
         )
@@ -362,6 +347,7 @@ async def test_an_unusable_certificate_names_its_flags(
     with pytest.raises(OptionError, match=words) as refused:
         await serve_http(
             Site().app,
+            lane=None,
             hosts=("127.0.0.1",),
             port=0,
             stop=trio.Event(),
