@@ -18,7 +18,7 @@ from tests.e2e.gateways import Network, await_true
 from tests.faults import stage as scenes
 from tests.faults.caller import Caller, hold_half_open, send_garbage
 from tests.faults.cells import Cell, Outcome, told
-from tests.faults.stage import SLOW_MS, SOON_S, Stage, Witness
+from tests.faults.stage import INIT_MS, LIST_MS, SOON_S, Process, Stage, Witness
 
 HELD_S: Final = 1.0
 """How long what does not last for ever lasts."""
@@ -27,6 +27,8 @@ WORK_MS: Final = 1500
 RECOVERED_S: Final = 30.0
 TOLD_S: Final = 25.0
 """Until the client has been told: its deadline, a list's wait, and some patience."""
+INTO_S: Final = 0.3
+"""From a server's start to the fault that meets it in its slow first step."""
 HUNG_S: Final = 4.0
 """The deadline of calls to a server that will hang: it is waited for in vain. The others have all the time they need."""
 AT_ONCE_S: Final = 0.25
@@ -74,8 +76,8 @@ class Play:
         self._stage = stage
         self.cell = cell
         self._server = "far" if cell.target == "remote server" else "one"
-        self._init_ms = SLOW_MS if cell.phase == "handshake" else 0
-        self._list_ms = SLOW_MS if cell.phase == "list" else 0
+        self._init_ms = INIT_MS if cell.phase == "handshake" else 0
+        self._list_ms = LIST_MS if cell.phase == "list" else 0
         self._place = stage.place(
             init_ms=self._init_ms,
             list_ms=self._list_ms,
@@ -84,6 +86,9 @@ class Play:
         )
         self._engine = stage.engine.client()
         self._cleanup = ExitStack()
+        self._flooder: Process
+        self._held = self._cleanup.enter_context(ExitStack())
+        """Connections that are half open."""
         self._gateway: Network
         self._warmed = 0
         """Outcomes of the client's before the request that the fault meets."""
@@ -104,6 +109,9 @@ class Play:
             self._remote = self._cleanup.enter_context(self._far())
             self._gateway = self._start_gateway()
             self._subject = self._cleanup.enter_context(scenes.subject(self._gateway))
+            if (self.cell.target, self.cell.fault) == ("gateway", "flood"):
+                # Another client; while the gateway drains it would come too late.
+                self._flooder = self._cleanup.enter_context(scenes.subject(self._gateway))
             witness = Witness(self._gateway) if self._has_witness() else None
             descriptors = self._descriptors()
             self._set_scene()
@@ -178,7 +186,7 @@ class Play:
         """Returns within the slow step of a server that has just been started."""
         if self._server == "one":
             scenes.server_pid(self._engine, self._place, "one")
-        time.sleep(SLOW_MS / 5000)
+        time.sleep(INTO_S)
 
     def _descriptors(self) -> int:
         return len(list(Path(f"/proc/{self._gateway.process.pid}/fd").iterdir()))
@@ -203,12 +211,11 @@ class Play:
         match fault:
             case "hang":
                 for connection in hold_half_open(address, 200):
-                    self._cleanup.callback(connection.close)
+                    self._held.callback(connection.close)
             case "garbage":
                 send_garbage(address)
             case "flood":
-                other = self._cleanup.enter_context(scenes.subject(self._gateway))
-                other.process.send_signal(signal.SIGUSR2)
+                self._flooder.process.send_signal(signal.SIGUSR2)
             case "exit 0":
                 self._gateway.signal(signal.SIGINT)
             case _:
@@ -387,6 +394,7 @@ class Play:
     def _settle(self, descriptors: int) -> None:
         """A gateway that has recovered lets go of everything by itself."""
         self._subject.process.kill()
+        self._held.close()
         await_true(
             lambda: not scenes.containers(self._engine, self._place), "idle containers go", SOON_S
         )

@@ -30,8 +30,10 @@ from tests.images.echo import echo_image
 _HERE: Final = Path(__file__).parent
 INIT_TIMEOUT_S: Final = 6.0
 IDLE_S: Final = 2.0
-SLOW_MS: Final = 1500
-"""What a server takes for the step in which the fault comes."""
+INIT_MS: Final = 2000
+"""What a server takes for its handshake where the fault shall meet it there: a busy engine may not show it for a second."""
+LIST_MS: Final = 3500
+"""The same for its lists; clients' lists wait for 5 s."""
 SOON_S: Final = 20.0
 """Until something that is certain to come has come, on two busy cores."""
 
