@@ -107,7 +107,7 @@ class Play:
             self._cleanup.callback(self._engine.close)
             self._cleanup.callback(self._restore)
             self._remote = self._cleanup.enter_context(self._far())
-            self._gateway = self._start_gateway()
+            self._gateway = self._first = self._start_gateway()
             self._subject = self._cleanup.enter_context(scenes.subject(self._gateway))
             if (self.cell.target, self.cell.fault) == ("gateway", "flood"):
                 # Another client; while the gateway drains it would come too late.
@@ -281,8 +281,10 @@ class Play:
         self._over = time.monotonic()
 
     def _replace_gateway(self) -> None:
-        """As a supervisor of the machine would."""
-        self._gateway.wait()
+        """Waits for its end, and starts another one, as a supervisor of the machine would."""
+        status = self._gateway.wait()
+        expected = -signal.SIGKILL if self._is_killed() else 0
+        assert status == expected, self._gateway.log[-3000:]
         self._gateway = self._start_gateway()
 
     def _restore(self) -> None:
@@ -322,9 +324,8 @@ class Play:
 
     def _recover(self) -> float:
         """Milliseconds from the end of the fault until a call to the server is answered again."""
-        if self.cell.phase == "draining":
-            self._gateway_ends()
-            self._gateway = self._start_gateway()
+        if self.cell.phase == "draining" and self._gateway is self._first:
+            self._replace_gateway()
         if self._same_session():
             self._call_again()
         else:
@@ -334,10 +335,6 @@ class Play:
             # The session may have kept a container through all this: one that has to be started tells more.
             self._call_anew()
         return recovered_ms
-
-    def _gateway_ends(self) -> None:
-        status = self._gateway.wait()
-        assert status == (-signal.SIGKILL if self._is_killed() else 0), self._gateway.log[-3000:]
 
     def _is_killed(self) -> bool:
         return self.cell.target == "gateway" and self.cell.fault == "SIGKILL"
