@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Final
 
 from bench.awake import spinners
+from bench.charts import charts
 from bench.document import PAGE, with_tables
 from bench.engine import Engine, open_engine
 from bench.errors import BenchError
 from bench.figures import REFERENCE, CallFigures, Results, read_results, write_results
-from bench.machine import describe_machine
+from bench.machine import busy_share, describe_machine
 from bench.peers import PEERS
 from bench.plan import FULL, QUICK, Plan
+from bench.plots import draw_charts
 from bench.program import GatewayHome, Program
 from bench.report import report
 from bench.rounds import measure_calls
@@ -31,6 +33,8 @@ from bench.stage import Stage, offered_flags
 from bench.subjects import SUBJECTS, Arena
 from bench.verdicts import judge
 
+_QUIET: Final = 0.1
+"""Share of the cores that others may have without a word."""
 _LATEST: Final = REFERENCE.with_name("latest.json")
 
 
@@ -38,7 +42,8 @@ def main(arguments: list[str]) -> int:
     """The command; its exit status: 0 if every target is kept, 1 if not, 2 if nothing could be measured."""
     options = _parser().parse_args(arguments)
     # Ended in whatever way, the run ends its programs and removes its containers.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     if options.write_docs:
         write_docs()
         return 0
@@ -48,8 +53,6 @@ def main(arguments: list[str]) -> int:
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
     write_results(results, options.output)
     if options.reference:
         write_results(results, REFERENCE)
@@ -65,6 +68,7 @@ def measure(plan: Plan, rows: Sequence[Row], *, peers: bool) -> Results:
         BenchError: there is no engine, or the gateway cannot be measured at all.
     """
     with open_engine() as engine, spinners() as awake:
+        busy = _look(plan)
         program = Program()
         stage = Stage(engine, program, offered_flags(program.flags(), FLAGS))
         figures = play_rows(rows, stage, plan, awake, say)
@@ -72,7 +76,7 @@ def measure(plan: Plan, rows: Sequence[Row], *, peers: bool) -> Results:
         return Results(
             taken=datetime.now(UTC).date().isoformat(),
             programs={"mcpgw": program.version(), **(PEERS if peers else {})},
-            machine=describe_machine(engine.version),
+            machine=describe_machine(engine.version, max(busy, _look(plan))),
             plan=plan,
             rows=figures,
             peers=compared,
@@ -81,15 +85,28 @@ def measure(plan: Plan, rows: Sequence[Row], *, peers: bool) -> Results:
 
 
 def write_docs() -> None:
-    """Writes the tables of the reference run into docs/performance.md."""
+    """Writes the tables of the reference run into docs/performance.md, and its plots beside it."""
     page = PAGE.read_text(encoding="utf-8")
-    tables = report(read_results(REFERENCE), ROWS)
-    PAGE.write_text(with_tables(page, tables), encoding="utf-8")
+    results = read_results(REFERENCE)
+    PAGE.write_text(with_tables(page, report(results, ROWS)), encoding="utf-8")
+    draw_charts(charts(results, ROWS))
 
 
 def say(sentence: str) -> None:
     """A progress line, with the time of day: the full plan takes minutes."""
     print(f"[{time.strftime('%H:%M:%S')}] bench: {sentence}", file=sys.stderr, flush=True)
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
+
+
+def _look(plan: Plan) -> float:
+    """What other programs take of the cores; a word where that spoils the figures."""
+    busy = busy_share(plan.look_s)
+    if busy > _QUIET:
+        say(f"other programs take {busy:.0%} of the cores: only ratios and CPU mean anything")
+    return busy
 
 
 def _compare(
@@ -128,7 +145,9 @@ def _parser() -> argparse.ArgumentParser:
         "--reference", action="store_true", help="keep this run as the one the docs show"
     )
     parser.add_argument(
-        "--write-docs", action="store_true", help="only write the kept run's tables into the docs"
+        "--write-docs",
+        action="store_true",
+        help="only write the kept run's tables and plots into the docs",
     )
     return parser
 

@@ -10,6 +10,8 @@ import msgspec
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The size of a run. Every subject has one stint per round, then the next subject has its own: drift hits all alike."""
 
+    look_s: float = 3.0
+    """How long to look what other programs do, before the run and after it."""
     rounds: int
     awake_rounds: int
     """Of rows whose cores are kept awake."""
@@ -51,6 +53,7 @@ FULL: Final = Plan(
     large_bytes=10_000_000,
 )
 QUICK: Final = Plan(
+    look_s=0.5,
     rounds=1,
     awake_rounds=1,
     paired_rounds=2,

@@ -40,6 +40,7 @@ def _setting(results: Results) -> str:
         f"{machine.system}, Linux {machine.kernel}, Python {machine.python}, {machine.engine}; "
         f"{programs}. Medians of {plan.rounds} interleaved rounds ({plan.awake_rounds} in rows with spinners, "
         f"{plan.paired_rounds} in row 14), lowest–highest in parentheses."
+        + (f" Other programs had {machine.busy:.0%} of the cores." if machine.busy else "")
     )
 
 

@@ -303,6 +303,8 @@ KEEP_ALIVE_S: Final = 75.0
 ours is seldom the side that closes while a request is under way."""
 HEAD_BYTES: Final = 16 * 1024
 """Longest request line and headers together; also the longest trailers of a chunked body."""
+REMEMBERED_HOSTS: Final = 64
+"""Host names whose reading is remembered: a gateway has a handful, and each request names one."""
 HEAD_FIELDS: Final = 128
 """Headers of one request: browsers behind three proxies send 40."""
 HEAD_TIMEOUT_S: Final = 10.0

@@ -135,8 +135,12 @@ class HttpClient:
                 self.head += b"\r\nMcp-Session-Id: " + session
             self.head += b"\r\nMCP-Protocol-Version: " + mcp.PROTOCOL.encode()
             connection.exchange(self.head, mcp.INITIALIZED)
-            listed = connection.exchange(self.head, mcp.list_tools(self._next_id()))
-            self.tool = mcp.echo_tool(message_in(listed.body))
+            self.tool = mcp.echo_tool(lambda: self._tools(connection))
+
+    def _tools(self, connection: Connection) -> bytes:
+        """The answer to `tools/list`."""
+        listed = connection.exchange(self.head, mcp.list_tools(self._next_id()))
+        return message_in(listed.body)
 
     def leave(self) -> None:
         """Ends the session."""

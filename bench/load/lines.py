@@ -41,7 +41,7 @@ class LineClient:
     def open(self) -> None:
         """Opens the session, finds the echo tool, and makes the first call, which may start a container."""
         self.initialize()
-        self.tool = mcp.echo_tool(self.tools())
+        self.tool = mcp.echo_tool(self.tools)
         self._call()
 
     def alone(self, seconds: float) -> list[int]:

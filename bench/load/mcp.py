@@ -5,6 +5,8 @@ Answers are looked at, not parsed: the client's CPU is taken from the cores that
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +17,8 @@ PROTOCOL: Final = "2025-06-18"
 TEXT: Final = b"sixty-four bytes of text that the server sends back as they came"
 INITIALIZED: Final = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
 _SHOWN_BYTES: Final = 300
+_LISTED_S: Final = 30.0
+_POLL_S: Final = 0.2
 
 
 def initialize(request_id: int) -> bytes:
@@ -69,17 +73,26 @@ def tool_names(message: bytes) -> list[str]:
     return [tool["name"] for tool in result(message).get("tools", ())]
 
 
-def echo_tool(message: bytes) -> bytes:
+def echo_tool(tools: Callable[[], bytes], patience_s: float = _LISTED_S) -> bytes:
     """The echo tool's name as a gateway shows it: some put the server's before it.
 
+    Args:
+        tools: gives an answer to `tools/list`; asked again while the tool is not there, because a gateway that has never
+            seen its servers may answer before they do.
+        patience_s: how long.
+
     Raises:
-        Broken: it is not there.
+        Broken: it does not come.
     """
-    names = tool_names(message)
-    for name in sorted(names, key=len):
-        if name.endswith("echo"):
-            return name.encode()
-    raise Broken(f"the echo tool is not among the {len(names)} tools")
+    deadline = time.monotonic() + patience_s
+    while True:
+        names = tool_names(tools())
+        for name in sorted(names, key=len):
+            if name.endswith("echo"):
+                return name.encode()
+        if time.monotonic() > deadline:
+            raise Broken(f"the echo tool is not among the {len(names)} tools")
+        time.sleep(_POLL_S)
 
 
 def result(message: bytes) -> dict[str, Any]:

@@ -69,7 +69,9 @@ class SseClient:
         with connections(self._target.port, 1) as (connection,):
             mcp.result(self._ask(connection, mcp.initialize(self._next_id())))
             connection.exchange(self.head, mcp.INITIALIZED)
-            self.tool = mcp.echo_tool(self._ask(connection, mcp.list_tools(self._next_id())))
+            self.tool = mcp.echo_tool(
+                lambda: self._ask(connection, mcp.list_tools(self._next_id()))
+            )
 
     def alone(self, seconds: float) -> list[int]:
         """See `Client`."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.errors import Broken, NotHere
+from bench.load.client import ANSWER_S
 from bench.load.compiled import Numbers
 from bench.load.http import Target
 from bench.load.stint import Load, Request, Stint
@@ -36,6 +37,8 @@ function done(summary, latency, requests)
         latency:percentile(99), latency.max, id))
 end
 """
+_PATIENCE: Final = ("--timeout", f"{ANSWER_S:.0f}s")
+"""Its own 2 s would take a slow answer for none."""
 _REPORT: Final = re.compile(r"^@ (.+)$", re.MULTILINE)
 _LENGTH_SLACK: Final = 0.1
 """Ids have more or fewer digits; an error's answer has another length altogether."""
@@ -117,7 +120,7 @@ def _run(target: Target, script: Path, load: Load) -> tuple[tuple[float, ...], f
     if shutil.which("wrk") is None:
         raise NotHere("wrk is missing; install it with: sudo apt-get install wrk")
     seconds = max(1, round(load.seconds))
-    command = ["wrk", "-t1", f"-c{load.depth}", f"-d{seconds}s", "-s", str(script)]
+    command = ["wrk", "-t1", f"-c{load.depth}", f"-d{seconds}s", "-s", str(script), *_PATIENCE]
     url = f"http://127.0.0.1:{target.port}{target.path}"
     process = subprocess.Popen([*command, url], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if process.stdout is None:

@@ -5,6 +5,7 @@ Must not know whose events they are.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import trio
@@ -37,10 +38,18 @@ async def _write_all(call: EventSink, backlog: Backlog) -> None:
     """Writes what there is as it comes, and a comment whenever it has been silent for long."""
     while True:
         chunk = _KEEPALIVE
-        with trio.move_on_after(limits.SSE_KEEPALIVE_S):
-            chunk = await backlog.pull()
-        if not chunk:
-            return
+        # One scope for all events up to a silence: one for each event would cost more than the event.
+        with trio.CancelScope() as silence:
+            while True:
+                silence.deadline = trio.current_time() + limits.SSE_KEEPALIVE_S
+                chunk = await backlog.pull()
+                silence.deadline = math.inf
+                if not chunk:
+                    return
+                if silence.cancel_called:
+                    break  # it came at the last moment: what is written in a cancelled scope is lost
+                await call.write(chunk)
+                chunk = _KEEPALIVE
         await call.write(chunk)
 
 

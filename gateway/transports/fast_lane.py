@@ -1,4 +1,4 @@
-"""The short way of a POST to its session and back: no task, no scope and no nursery of its own.
+"""The short way of a POST to its session and back, without a task, scope or nursery of its own; and of event streams.
 
 The connection's task reads the request, hands it over and goes back to reading, which also shows that a client leaves.
 Whoever has the answer (mostly a server's reader) writes it to the client there and then. What it does not take, the
@@ -18,10 +18,11 @@ from gateway import limits
 from gateway.telemetry.log import get_logger
 from gateway.transports.event_stream import stream_events
 from gateway.transports.exchange import Exchange
-from gateway.transports.front import Front, Posting, explain
+from gateway.transports.front import Front, Posting, Serving, explain
 from gateway.transports.head_check import CheckedHead
-from gateway.transports.http import ClientLeft, Headers, Refused, Reply, stalled, too_long
-from gateway.transports.http_writing import CONTINUE, LAST_CHUNK, chunk, reply_bytes, stream_head
+from gateway.transports.http import EVENTS, ClientLeft, Refused, Reply, stalled, too_long
+from gateway.transports.http_writing import CONTINUE
+from gateway.transports.lane_call import LaneCall, write_reply
 from gateway.transports.line import Line
 from gateway.transports.refusals import refusal
 from gateway.transports.request_head import RequestHead
@@ -31,7 +32,7 @@ _PATHS: Final = {
     for path in ("/mcp", "/sse", "/messages")
     for slash in (b"", b"/")
 } | {b"/": "/"}
-"""Addresses that take POSTs."""
+"""Addresses that take POSTs, or have event streams."""
 _KEPT: Final = frozenset({b"", b"keep-alive"})
 _ENDED: Final = b"close"
 _ANNOUNCED: Final = b"100-continue"
@@ -48,6 +49,8 @@ class FastLane:
         self._checked: CheckedHead | None = None
         """The head that was looked at last, and what was made of it."""
         self._head: RequestHead | None = None
+        self._is_last = False
+        """Whether the client wants the connection to end with the answer."""
         self._busy = False
         """Whether an answer is in the making."""
         self._answered = trio.Event()
@@ -59,6 +62,7 @@ class FastLane:
         """Whether it serves such a request."""
         if checked is not self._checked:
             self._checked = checked
+            self._is_last = checked.headers.get(b"connection", b"").lower() == _ENDED
             self._head = self._read(checked)
         return self._head is not None
 
@@ -69,7 +73,7 @@ class FastLane:
             ClientLeft: the client is gone.
         """
         line, head = self._line, self._request
-        line.ends = line.ends or checked.headers.get(b"connection", b"").lower() == _ENDED
+        line.ends = line.ends or self._is_last
         try:
             admitted = self._front.admit(head)
             size = checked.body_bytes
@@ -78,22 +82,55 @@ class FastLane:
         except Exception as error:  # noqa: BLE001 -- the edge: one broken request must not end the others
             await self._refuse(checked, explain(head, error))
             return
-        if not isinstance(admitted, Posting):
-            raise TypeError(f"{head.path} is no endpoint that takes POSTs")
-        if b"expect" in checked.headers and not line.held:
-            line.outflow.write(CONTINUE)
-        try:
-            body = await line.body(checked, limits.MAX_FRAME_BYTES, stalled=self._stalled)
-        except Refused as fault:
-            self._reply(explain(head, fault))
-            return
-        if self._given_up:
-            raise ClientLeft
-        outcome = self._front.take(head, admitted, body)
+        match admitted:
+            case Posting():
+                await self._take(checked, admitted)
+            case Serving():
+                await self._attend(admitted)
+            case _:
+                self._reply(admitted)
+
+    async def _take(self, checked: CheckedHead, posting: Posting) -> None:
+        """Serves a POST that may send its body.
+
+        Raises:
+            ClientLeft: the client is gone.
+        """
+        line, head = self._line, self._request
+        body = line.whole_body(checked)
+        if body is None:
+            if b"expect" in checked.headers and not line.held:
+                line.outflow.write(CONTINUE)
+            try:
+                body = await line.body(checked, limits.MAX_FRAME_BYTES, stalled=self._stalled)
+            except Refused as fault:
+                self._reply(explain(head, fault))
+                return
+            if self._given_up:
+                raise ClientLeft
+        outcome = self._front.take(head, posting, body)
         if isinstance(outcome, Reply):
             self._reply(outcome)
         else:
             await self._carry(outcome)
+
+    async def _attend(self, serving: Serving) -> None:
+        """Serves an event stream to its end, in a task of its own: this one sees whether the client is there."""
+        self._line.deadline.clear()
+        self._busy = True
+        self._line.nursery.start_soon(self._serve, serving)
+        await self._settled()
+
+    async def _serve(self, serving: Serving) -> None:
+        call = LaneCall(self._request, self._line)
+        try:
+            await serving.service(call, serving.principal)
+        except Exception as error:  # noqa: BLE001 -- the edge, as above
+            reply = explain(self._request, error)
+            if not call.started:
+                await call.respond(reply)
+        finally:
+            self._end(call)
 
     # --- the request -------------------------------------------------------------------------------------------
 
@@ -103,15 +140,17 @@ class FastLane:
         headers = checked.headers
         connection = headers.get(b"connection", b"").lower()
         if (
-            checked.method != b"POST"
-            or not checked.minor
+            not checked.minor
             or target not in _PATHS
             or b"upgrade" in headers
             or (connection not in _KEPT and connection != _ENDED)
             or headers.get(b"expect", _ANNOUNCED).lower() != _ANNOUNCED
         ):
             return None
-        return RequestHead("POST", _PATHS[target], query, headers, self._scheme)
+        head = RequestHead(checked.method.decode(), _PATHS[target], query, headers, self._scheme)
+        is_stream = checked.method == b"GET" and checked.body_bytes == 0
+        is_stream = is_stream and EVENTS in head.accepted.named
+        return head if is_stream or checked.method == b"POST" else None
 
     async def _refuse(self, checked: CheckedHead, reply: Reply) -> None:
         """Answers before the body has come. Most of them come all the same, and are thrown away for a moment."""
@@ -135,12 +174,19 @@ class FastLane:
         exchange.watch(partial(self._decided, exchange))
         if exchange.mode == "open":
             line.deadline.set(exchange.patience_s, exchange.stream)
+        while self._busy and not line.held:
+            if not await line.more():
+                break
+        if line.gone.is_set() and exchange.mode == "open" and not exchange.survives:
+            exchange.left()
+        else:
+            await self._settled()
+
+    async def _settled(self) -> None:
+        """Until the answer is out. What the client sends ahead waits, and no more of it is read."""
         while self._busy:
-            if not line.held and await line.more():
+            if not self._line.held and await self._line.more():
                 continue
-            if line.gone.is_set() and exchange.mode == "open" and not exchange.survives:
-                exchange.left()
-                return
             self._answered = trio.Event()
             while self._busy:
                 await self._answered.wait()
@@ -160,15 +206,19 @@ class FastLane:
 
     async def _stream(self, exchange: Exchange) -> None:
         """Writes the answer as events."""
-        sending = _Sending(self._line, self._extra)
+        call = LaneCall(self._request, self._line)
         try:
             if exchange.events is not None:
-                await stream_events(sending, exchange.events, exchange.headers())
+                await stream_events(call, exchange.events, exchange.headers())
         finally:
             exchange.left()
-            if not sending.is_whole:
-                self._line.abort()
-            self._settle()
+            self._end(call)
+
+    def _end(self, call: LaneCall) -> None:
+        """A call is over. What was begun and not brought to its end must not look as if it was."""
+        if not call.is_whole:
+            self._line.abort()
+        self._settle()
 
     def _reply(self, reply: Reply) -> None:
         self._write(reply)
@@ -181,9 +231,7 @@ class FastLane:
         self._answered.set()
 
     def _write(self, reply: Reply) -> None:
-        line = self._line
-        line.ends = line.ends or (b"connection", b"close") in reply.headers
-        line.outflow.write(reply_bytes(reply, self._extra, close=line.ends))
+        write_reply(self._line, self._request, reply)
 
     @property
     def _request(self) -> RequestHead:
@@ -191,34 +239,3 @@ class FastLane:
         if self._head is None:
             raise LookupError("the lane does not take this request")
         return self._head
-
-    @property
-    def _extra(self) -> Headers:
-        return self._request.extra_headers
-
-
-class _Sending:
-    """An event stream on its way out."""
-
-    def __init__(self, line: Line, extra: Headers) -> None:
-        self.is_whole = False
-        """Whether it was brought to its end."""
-        self._line = line
-        self._extra = extra
-
-    async def start(self, headers: Headers) -> None:
-        """Begins it."""
-        await self._line.outflow.send(stream_head((*headers, *self._extra)))
-
-    async def write(self, content: bytes) -> None:
-        """Sends a piece; waits while the client does not read."""
-        await self._line.outflow.send(chunk(content))
-
-    async def end(self) -> None:
-        """Ends it well."""
-        self.is_whole = True
-        await self._line.outflow.send(LAST_CHUNK)
-
-    async def disconnected(self) -> None:
-        """Until the client has disconnected."""
-        await self._line.gone.wait()

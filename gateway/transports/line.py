@@ -86,6 +86,11 @@ class Line:
             self._known = check_head(raw)
         return self._known
 
+    def whole_body(self, head: CheckedHead) -> bytes | None:
+        """The body after that head, where all of it is here already and its length known: the usual case."""
+        size = head.body_bytes
+        return None if size is None or size > len(self.held) else self._take(size)
+
     async def body(
         self, head: CheckedHead, max_bytes: int, *, stalled: Callable[[], None]
     ) -> bytes:
@@ -100,9 +105,6 @@ class Line:
             Refused: it is longer, or no body.
             ClientLeft: the client disconnected in the middle of it.
         """
-        size = head.body_bytes
-        if size is not None and size <= len(self.held):
-            return self._take(size)
         framing, pieces, length = framing_of(head), [], 0
         while True:
             content = self.part(framing)

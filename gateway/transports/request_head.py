@@ -37,6 +37,8 @@ class RequestHead:
         self.scheme = scheme
         self.extra_headers: Headers = ()
         """Headers of whatever answer there will be (CORS)."""
+        self.finding: object = None
+        """What whoever routes it keeps: on a connection the same head comes again and again."""
         self._query = query
         self._headers = headers
 
@@ -66,6 +68,7 @@ class RequestHead:
             name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers.items()
         }
 
+    @cached_property
     def query(self) -> dict[str, str]:
         """The query's parameters; of repeated ones the last."""
         return dict(parse_qsl(self._query.decode("latin-1")))

@@ -8,9 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bench.charts import charts
 from bench.document import PAGE, with_tables, written
 from bench.figures import REFERENCE, Results, read_results, write_results
 from bench.plan import FULL
+from bench.plots import PLOTS
 from bench.report import report
 from bench.rows import ROWS
 from bench.subjects import SUBJECTS
@@ -33,6 +35,17 @@ def test_the_committed_run_is_a_full_one_with_everybody_in_it(reference: Results
     assert {figures.number for figures in reference.rows} <= {row.number for row in ROWS}
     assert {figures.subject for figures in reference.peers} == set(SUBJECTS)
     assert reference.skipped == ()
+
+
+def test_every_plot_of_the_committed_run_is_on_the_page(reference: Results) -> None:
+    """As SVG, with the PNG a click away; both were drawn."""
+    page = PAGE.read_text(encoding="utf-8")
+    names = {chart.name for chart in charts(reference, ROWS)}
+    assert names == {path.stem for path in PLOTS.iterdir()}
+    for name in names:
+        assert f"(plots/{name}.svg)](plots/{name}.png)" in page
+        assert (PLOTS / f"{name}.svg").read_text(encoding="utf-8").startswith("<?xml")
+        assert (PLOTS / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_no_measurement_of_the_committed_run_broke(reference: Results) -> None:

@@ -30,7 +30,7 @@ def _results(*rows: RowFigures) -> Results:
     return Results(
         taken="2026-01-01",
         programs={"mcpgw": "0"},
-        machine=describe_machine("Docker 0"),
+        machine=describe_machine("Docker 0", 0.25),
         plan=QUICK,
         rows=rows,
     )
@@ -79,6 +79,7 @@ def test_what_was_not_measured_is_not_kept() -> None:
     assert [v.outcome for v in verdicts] == ["not available yet", "failed", "not available yet"]
     assert not any(v.kept for v in verdicts)
     assert "Row 1: not available yet, because: this build has no `--link`." in report(results, rows)
+    assert "Other programs had 25% of the cores." in report(results, rows)
     assert "0 of 3 rows are kept" in report(results, rows)
 
 
@@ -88,6 +89,9 @@ def test_the_quick_run_has_a_wide_band() -> None:
     for ratio, outcome in ((40.0, "kept"), (100.0, "missed")):
         results = _results(RowFigures(number=1, rounds=_rounds(ratio)))
         assert [v.outcome for v in judge(results, rows, quick=True)] == [outcome]
+    awake = RowFigures(number=1, rounds=_rounds(100), asleep=_rounds(9))
+    assert [v.outcome for v in judge(_results(awake), rows, quick=True)] == ["kept"]
+    assert [v.outcome for v in judge(_results(awake), rows)] == ["missed"]
 
 
 def test_figures_without_spinners_stand_beside() -> None:

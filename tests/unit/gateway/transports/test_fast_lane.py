@@ -7,6 +7,7 @@ import trio
 import trio.testing
 
 from gateway import limits
+from gateway.errors import Unauthorized
 from tests.unit.gateway.transports.serving import EventStream, Site, request
 from tests.unit.gateway.transports.test_listen import post, read_until
 from tests.unit.gateway.transports.test_stateless_http import META, VERSION
@@ -42,6 +43,30 @@ async def test_posts_are_served_without_hypercorn(lane: Site) -> None:
         modern = {**request("ping"), "params": {"_meta": META}}
         headers = {"MCP-Protocol-Version": VERSION, "Mcp-Method": "ping"}
         assert (await client.post("/mcp", json=modern, headers=headers)).status_code == 200
+
+
+@pytest.mark.usefixtures("hypercorn_is_idle")
+async def test_event_streams_are_served_without_hypercorn(lane: Site) -> None:
+    """Both kinds, their refusals, and the end of a session; the connection goes on after it."""
+    async with lane.connect() as client:
+        session = {"Mcp-Session-Id": client.headers["Mcp-Session-Id"]}
+        refused = await client.get(
+            "/mcp", headers={"Accept": "text/event-stream", **session, "Mcp-Session-Id": "x"}
+        )
+        assert refused.status_code == 404
+        async with lane.listen("/mcp", Accept="text/event-stream", **session) as stream:
+            assert stream.headers["x-accel-buffering"] == "no"
+            lane.last.notify()
+            assert "list_changed" in (await stream.event())[1]
+            lane.last.close()
+            assert await stream.event() == ("", "")
+            await stream.stream.send_all(post(lane, PING))
+            assert (await read_until(stream.stream, b"}}")).startswith(b"HTTP/1.1 404")
+    async with lane.listen("/sse", Accept="text/event-stream") as stream:
+        assert (await stream.event())[0] == "endpoint"
+        session = lane.last
+    with trio.fail_after(2):
+        await session.was_closed.wait()
 
 
 async def test_lane_and_hypercorn_take_turns_on_one_connection(lane: Site) -> None:
@@ -195,3 +220,17 @@ async def test_an_answer_that_cannot_be_said_is_500_and_costs_nobody_else(
         assert answer.startswith(b"HTTP/1.1 500")
         assert b"inside" not in answer
     assert "request_failed" in caplog.text
+
+
+async def test_who_asks_is_looked_at_each_time(lane: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head that comes again is found where it led before; its token may have been withdrawn meanwhile."""
+
+    def refuse(*_: object) -> None:
+        raise Unauthorized("withdrawn")
+
+    async with lane.connect(), await connect(lane) as stream:
+        await stream.send_all(post(lane, PING))
+        assert (await read_until(stream, b"{}}")).startswith(b"HTTP/1.1 200")
+        monkeypatch.setattr(lane.front._auth, "authenticate", refuse)
+        await stream.send_all(post(lane, PING))
+        assert (await read_until(stream, b"}}")).startswith(b"HTTP/1.1 401")
