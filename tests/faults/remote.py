@@ -161,6 +161,8 @@ if __name__ == "__main__":
     signal.signal(signal.SIGHUP, lambda *_: become("garbage"))
     signal.signal(signal.SIGQUIT, lambda *_: os._exit(0))
     ThreadingHTTPServer.allow_reuse_address = True
+    # A gateway that drops a request half way is no news.
+    ThreadingHTTPServer.handle_error = lambda *_: None  # type: ignore[method-assign]
     ThreadingHTTPServer.daemon_threads = True
     server = ThreadingHTTPServer(("127.0.0.1", PORT), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
