@@ -14,9 +14,10 @@ import trio
 import trio.testing
 
 from gateway import limits
+from gateway.auth.bearer import Bearer
 from gateway.errors import OptionError
 from gateway.transports.listen import serve_http
-from tests.unit.gateway.transports.serving import Site, request, serving
+from tests.unit.gateway.transports.serving import TOKEN, Site, request, serving
 
 GET_HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 READY = b'{"status":"ready"}\n'
@@ -329,6 +330,43 @@ async def test_https(certificate: Path) -> None:
             await stream.send_all(GET_HEALTH)
             assert READY in await read_until(stream, READY)
             assert stream.selected_alpn_protocol() == "http/1.1"
+        site.stop.set()
+
+
+@pytest.mark.parametrize("fast_lane", [True, False])
+async def test_calls_over_https(certificate: Path, fast_lane: bool) -> None:  # noqa: FBT001 -- a table
+    """Small answers and large ones, streams, requests sent ahead, and the end that a client asks for."""
+    site = Site(fast_lane=fast_lane)
+    text = b"x" * limits.MIB
+    async with trio.open_nursery() as server:
+        serve = partial(
+            site.serve,
+            tls_cert=str(certificate / "cert.pem"),
+            tls_key=str(certificate / "key.pem"),
+        )
+        ((_, port),) = await server.start(serve)
+        site.sessions.open(
+            Bearer(TOKEN, key=b"key").authenticate(b"Bearer " + TOKEN.encode()), transport="t"
+        )
+        trust = ssl.create_default_context(cafile=str(certificate / "cert.pem"))
+        stream = await trio.open_ssl_over_tcp_stream(
+            "127.0.0.1", port, ssl_context=trust, https_compatible=True
+        )
+        async with stream:
+            ping = post(site, b'{"jsonrpc":"2.0","id":1,"method":"ping"}')
+            echo = b'{"jsonrpc":"2.0","id":2,"method":"echo","params":{"t":"%b"}}' % text
+            chatty = post(site, b'{"jsonrpc":"2.0","id":3,"method":"chatty"}')
+            last = ping.replace(b"Host", b"Connection: close\r\nHost")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(
+                    stream.send_all, ping + post(site, echo) + chatty + GET_HEALTH + last
+                )
+                with trio.fail_after(10):
+                    answer = await read_until(stream, b"never")
+            assert answer.count(b"HTTP/1.1 200") == 5
+            assert text in answer
+            assert answer.count(b"data: {") == 2
+            assert answer.endswith(b'"result":{}}')
         site.stop.set()
 
 
