@@ -20,6 +20,7 @@ from actors.list_reading import read_lists
 from actors.listening import Listening
 from actors.liveness import end_when_hung
 from actors.server_request import ServerRequest
+from actors.starts import Starts
 from actors.upstream import Listener, Opener, Upstream
 from gateway import limits
 from gateway.catalog.model import ContainerLaunch, EnabledServer, ProcessLaunch, RemoteLaunch
@@ -100,7 +101,7 @@ class Container(Listener):
         owner: str | None,
         profile: ClientProfile | None,
         spoken: Spoken,
-        starts: trio.CapacityLimiter,
+        starts: Starts,
         keeper: Keeper,
         freezer: Freezer | None = None,
     ) -> None:
@@ -354,7 +355,7 @@ class Container(Listener):
         self._opening = trio.CancelScope()
         try:
             with self._opening:
-                async with self._starts:
+                async with self._starts.place(self.server.name):
                     began = trio.current_time()
                     self._pipe = await self._opener()
                     self.idle_since = trio.current_time()

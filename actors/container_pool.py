@@ -27,6 +27,7 @@ from actors.relief import Holding
 from actors.reports import PoolState, Reports
 from actors.server_request import ServerRequest
 from actors.spares import Spares
+from actors.starts import Starts
 from actors.tally import Tally
 from actors.upstream import Opener, failure_of
 from actors.waiting import WaitingCalls
@@ -67,7 +68,7 @@ class ContainerPool:
         server: EnabledServer,
         opener: Opener,
         *,
-        starts: trio.CapacityLimiter,
+        starts: Starts,
         deadlines: Deadlines,
         reports: Reports,
         random: Random,

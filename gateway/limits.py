@@ -186,6 +186,8 @@ POOL_MAX_INFLIGHT: Final = 64
 """Calls in one container at a time; further ones wait."""
 PARALLEL_STARTS: Final = 4
 """Containers started at a time, over all servers: an engine starts 3–5 a second, however many are asked for."""
+START_PLACE_S: Final = 2.0
+"""After this long a start no longer counts: it waits for a registry or an address, and others must not wait for those."""
 SPARES_AHEAD: Final = PARALLEL_STARTS
 """Spares beyond the floor that an arrival history may ask for: no more can be started in the time of one start."""
 FORECAST_GAPS: Final = 8

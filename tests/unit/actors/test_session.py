@@ -21,6 +21,7 @@ from actors.listings import Listings
 from actors.session import Session
 from actors.session_store import SessionStore
 from actors.sessions import RESUMABLE, SessionRegistry
+from actors.starts import Starts
 from gateway import limits
 from gateway.errors import Overloaded, StartFailed
 from gateway.home import Home
@@ -89,7 +90,7 @@ class World:
         pool = ContainerPool(
             server,
             backend.open,
-            starts=trio.CapacityLimiter(4),
+            starts=Starts(4),
             deadlines=self.deadlines,
             reports=self.registry,
             random=Random(1),
