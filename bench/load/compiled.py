@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from bench.errors import Broken
+from bench.load import mcp
 from bench.load.http import connections
 from bench.load.native import generator
 from bench.load.stint import Load, Request, Stint
@@ -98,6 +99,9 @@ class HttpCaller:
         if self._stream is not None:
             options.append(f"stream={self._stream}")
         with connections(self._port, len(self._heads)) as opened:
+            # Each of them is accepted before the stint: a server may accept few at a time while it is busy.
+            for connection, head in zip(opened, self._heads, strict=True):
+                connection.exchange(head, mcp.CANCELLED)
             fds = [connection.socket.fileno() for connection in opened]
             pairs = zip(fds, self._heads, strict=True)
             content = b"".join(b"%d %d\n%b\n" % (fd, len(head), head) for fd, head in pairs)

@@ -16,6 +16,10 @@ from bench.errors import Broken
 PROTOCOL: Final = "2025-06-18"
 TEXT: Final = b"sixty-four bytes of text that the server sends back as they came"
 INITIALIZED: Final = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
+CANCELLED: Final = (
+    b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"no such"}}'
+)
+"""Changes nothing, and is accepted."""
 _SHOWN_BYTES: Final = 300
 _LISTED_S: Final = 30.0
 _POLL_S: Final = 0.2
