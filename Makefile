@@ -1,6 +1,7 @@
 # The commands of a person and of CI. Portable: GNU make 3.81 (macOS) and later, POSIX sh.
 # Variables to set: PYTHON (the interpreter), PORT (of `make run`), BASE (of `make image`), TESTS (of `make test`),
-# RUNS and CONFORMANCE (of `make conformance`: how often, and further flags of `python -m tests.conformance`).
+# BENCH (of `make bench`: flags of `python -m bench`), RUNS and CONFORMANCE (of `make conformance`: how often, and further
+# flags of `python -m tests.conformance`).
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -66,8 +67,10 @@ check: $(VENV)/dev.stamp ## format, lint, types, layers, spelling
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/codespell
 
-bench: $(VENV)/dev.stamp $(PYZ) ## measure the gateway beside its peers
-	$(IN_VENV) -m bench
+bench: $(VENV)/dev.stamp $(PYZ) ## measure the gateway against its targets (BENCH=… for further flags of `python -m bench`)
+	@sh release/machine.sh need compiler
+	@sh release/machine.sh need wrk
+	$(IN_VENV) -m bench $(BENCH)
 
 lock: ## pin the newest dependencies that pyproject.toml allows
 	sh release/lock.sh $(python)

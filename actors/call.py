@@ -154,7 +154,8 @@ class Deadlines:
     """
 
     def __init__(self) -> None:
-        self._calls: set[Call] = set()
+        self._calls: dict[Call, None] = {}
+        """In the order of their coming, so that those of one moment expire in it."""
         self._work = trio.Event()
 
     def __len__(self) -> int:
@@ -163,13 +164,13 @@ class Deadlines:
 
     def watch(self, call: Call) -> None:
         """Starts to watch; a settled call falls out by itself."""
-        self._calls.add(call)
+        self._calls[call] = None
         if not self._work.is_set():
             self._work.set()
 
     def forget(self, call: Call) -> None:
         """Stops watching."""
-        self._calls.discard(call)
+        self._calls.pop(call, None)
 
     async def run(self) -> None:
         """Expires calls until cancelled. Sleeps without a timer while there are none."""
@@ -178,7 +179,7 @@ class Deadlines:
             await trio.sleep(limits.DEADLINE_SWEEP_S)
             now = trio.current_time()
             for call in [call for call in self._calls if call.is_settled or call.deadline <= now]:
-                self._calls.discard(call)
+                self._calls.pop(call, None)
                 _expire(call)
             if not self._calls:
                 self._work = trio.Event()

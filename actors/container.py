@@ -20,6 +20,7 @@ from actors.list_reading import read_lists
 from actors.listening import Listening
 from actors.liveness import end_when_hung
 from actors.server_request import ServerRequest
+from actors.starts import Starts
 from actors.upstream import Listener, Opener, Upstream
 from gateway import limits
 from gateway.catalog.model import ContainerLaunch, EnabledServer, ProcessLaunch, RemoteLaunch
@@ -37,6 +38,7 @@ from gateway.upstreams.stdio import StdioPipe
 log = get_logger("container")
 
 _decode_text = msgspec.json.Decoder(str).decode
+_CLOSE_S = 2 * (limits.STOP_DEADLINE_S + limits.REMOVE_TIMEOUT_S)
 _SUBSCRIBING = frozenset({"resources/subscribe", "resources/unsubscribe"})
 
 
@@ -99,7 +101,7 @@ class Container(Listener):
         owner: str | None,
         profile: ClientProfile | None,
         spoken: Spoken,
-        starts: trio.CapacityLimiter,
+        starts: Starts,
         keeper: Keeper,
         freezer: Freezer | None = None,
     ) -> None:
@@ -353,7 +355,7 @@ class Container(Listener):
         self._opening = trio.CancelScope()
         try:
             with self._opening:
-                async with self._starts:
+                async with self._starts.place(self.server.name):
                     began = trio.current_time()
                     self._pipe = await self._opener()
                     self.idle_since = trio.current_time()
@@ -374,7 +376,9 @@ class Container(Listener):
                 self.retire()
             if self.upstream is not None:
                 self.upstream.end(Gone(f"server {self.server.name} was stopped"))
-            await self._close(pipe)
+            # As long as both of its steps bound themselves to: it is never what ends them.
+            with trio.move_on_after(_CLOSE_S, shield=True):
+                await self._close(pipe)
         return error
 
     async def _close(self, pipe: MessagePipe) -> None:

@@ -22,14 +22,16 @@ from actors.fleet import Fleet
 from actors.kit.mailbox import Mailbox
 from actors.orphans import Orphans
 from actors.pool_lists import PoolLists
+from actors.pool_memory import PoolMemory
 from actors.relief import Holding
 from actors.reports import PoolState, Reports
 from actors.server_request import ServerRequest
 from actors.spares import Spares
+from actors.starts import Starts
 from actors.tally import Tally
 from actors.upstream import Opener, failure_of
 from actors.waiting import WaitingCalls
-from gateway.catalog.model import ContainerLaunch, EnabledServer
+from gateway.catalog.model import EnabledServer, RemoteLaunch
 from gateway.errors import GatewayError, Gone, Unavailable
 from gateway.jsonrpc.messages import Notification
 from gateway.mcp.listing import ServerLists
@@ -66,7 +68,7 @@ class ContainerPool:
         server: EnabledServer,
         opener: Opener,
         *,
-        starts: trio.CapacityLimiter,
+        starts: Starts,
         deadlines: Deadlines,
         reports: Reports,
         random: Random,
@@ -81,9 +83,8 @@ class ContainerPool:
         self._reports = reports
         self._freezer = freezer
         self._budget = budget
-        self._usual_bytes: int | None = None
-        """What the greatest container used when they were measured last; None before the first was."""
         self._fleet = Fleet()
+        self._memory = PoolMemory(self._fleet, freezer, self._look)
         self._waiting = WaitingCalls(self._wake_idle_waiters)
         self._lists = PoolLists(reports)
         self._failures = FailedStarts(random)
@@ -151,7 +152,7 @@ class ContainerPool:
         """Passes a client's notification on to its owner's running server, if there is one."""
         container = self._fleet.of(owner)
         if container is not None and container.upstream is not None:
-            container.upstream.send(notification)
+            container.upstream.inform(notification)
 
     def set_log_level(self, owner: str, level: str) -> None:
         """Tells the owner's running server how much its client wants to hear."""
@@ -192,7 +193,7 @@ class ContainerPool:
                 self._tally.misses += 1
                 self._arrived()
                 self._waiting.add(call)
-                self._budget.make_room(self._size_bytes())
+                self._budget.make_room(self._memory.next_bytes(self.server))
                 self._add(owner=call.owner, profile=call.greeting)
 
     def _claim(self, container: Container, call: Call) -> None:
@@ -211,7 +212,9 @@ class ContainerPool:
 
     def _arrived(self) -> None:
         """An owner needs a container of its own: there may be too few spares now."""
-        self._spares.arrived(trio.current_time())
+        if not isinstance(self.server.launch, RemoteLaunch):
+            # Where somebody else runs the server, sessions that nobody uses are no way to treat it.
+            self._spares.arrived(trio.current_time())
         self._look()
 
     def _use(self, container: Container, call: Call) -> None:
@@ -416,38 +419,16 @@ class ContainerPool:
             failures=self._failures.count,
             last_error=str(self._failures.last_error or ""),
             tally=self._tally.report(),
-            memory_bytes=sum(map(self._used_bytes, self._fleet)),
+            memory_bytes=self._memory.held_bytes(self.server),
         )
 
     async def measure(self) -> None:
         """Asks the engine what each container uses. The deadline is the caller's."""
-        if (freezer := self._freezer) is not None:
-            async with trio.open_nursery() as nursery:
-                for container in self._fleet.live():
-                    if container.open:
-                        nursery.start_soon(container.measure, freezer)
-            measured = [item.measured_bytes for item in self._fleet if item.measured_bytes]
-            if (usual := max(measured, default=self._usual_bytes)) != self._usual_bytes:
-                # More spares may fit now, or fewer.
-                self._usual_bytes = usual
-                self._look()
+        await self._memory.measure()
 
     def holdings(self) -> list[Holding]:
         """Its containers as the memory budget sees them."""
-        floor = {slot.key for slot in sizing.floor(self._fleet.slots(), self.server.pooling)}
-        return [
-            Holding(
-                server=self.server.name,
-                key=item.key,
-                used_bytes=self._used_bytes(item),
-                idle_since=item.idle_since,
-                idle=item.frozen or item.freezable or (item.open and not item.told),
-                awake=item.freezable,
-                owned=item.owner is not None,
-                floor=item.key in floor,
-            )
-            for item in self._fleet
-        ]
+        return self._memory.holdings(self.server)
 
     def freeze(self, key: int) -> None:
         """Has a container frozen, if it is idle."""
@@ -456,17 +437,6 @@ class ContainerPool:
     def give_up(self, key: int) -> None:
         """Stops a container for its memory; what it was kept for starts another."""
         self._fleet.retire(self._fleet[key])
-
-    def _size_bytes(self) -> int:
-        """What one more container will use: as much as the greatest of the last ones, else what it may."""
-        launch = self.server.launch
-        most = launch.memory_bytes if isinstance(launch, ContainerLaunch) else 0
-        return most if self._usual_bytes is None else self._usual_bytes
-
-    def _used_bytes(self, container: Container) -> int:
-        """What a container uses, as far as it is known."""
-        measured = container.measured_bytes
-        return self._size_bytes() if measured is None else measured
 
     def _act(self, nursery: trio.Nursery) -> None:
         """Starts and stops what the rules ask for, and decides when to look again."""
@@ -529,8 +499,8 @@ class ContainerPool:
         missing = self._spares.missing(slots, spares)
         for profile in missing[: assignment.room(slots, self.server.pooling)]:
             # The first one of a server is how it is learned what others of it need.
-            is_first = self._usual_bytes is None and not self._fleet.live()
-            if not (is_first or self._budget.fits(self._size_bytes())):
+            is_first = self._memory.usual_bytes is None and not self._fleet.live()
+            if not (is_first or self._budget.fits(self._memory.next_bytes(self.server))):
                 return
             self._add(owner=None, profile=profile)
 

@@ -105,11 +105,15 @@ class ModernCall:
         if self._round is opened:
             self.give_up("the client left")
 
-    def give_up(self, reason: str) -> None:
-        """The client left, or never came back: the server is told, and nothing waits any more."""
+    def give_up(self, reason: str, *, answer: Failure | None = None) -> None:
+        """The client left, or never came back: the server is told, and nothing waits any more.
+
+        `answer` is for a client that is still there: it is the gateway that gives up.
+        """
         if self.call is not None:
-            self.call.withdraw(reason)
-        self._finish(None)
+            self.call.withdraw(reason, answer=answer)
+        opened = self._round
+        self._finish(None if answer is None or opened is None else self._converted(answer, opened))
 
     def _answer_questions(self, responses: Mapping[str, msgspec.Raw]) -> bool:
         """Hands answers to the server; whether links were among what was asked."""

@@ -129,9 +129,12 @@ class PociServer:
                 early, self._early = self._early, []
                 for call in early:
                     self._start(call, nursery)
-                await self._report_lists()
+                try:
+                    await self._report_lists()
+                finally:
+                    # What comes while the nursery closes is one of those that wait, and fails with them.
+                    self._nursery = None
         finally:
-            self._nursery = None
             error = Gone(f"server {self.server.name} was stopped")
             for call in [*self._early, *self._running]:
                 call.settle(failure_of(error))

@@ -59,7 +59,9 @@ class PoolLists:
         """Lists were read: everybody's, unless a container announced a change that only its owner can see."""
         self.wanted = False
         lists = structs.replace(lists, spoken=spoken)
-        private = server.pooling.isolation in {"session", "call"}
+        # A modern client has no session: its calls share a container, and its listeners are to hear of the change.
+        own = server.pooling.isolation == "session" and container.profile.era == "legacy"
+        private = own or server.pooling.isolation == "call"
         if announced and private and container.owner is not None:
             self._reports.changed_for(container.owner, server.name, lists)
         else:

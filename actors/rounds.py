@@ -50,7 +50,7 @@ class Rounds:
         self._ask = ask
         self._send = send
         self._settle = settle
-        self._open: set[_Round] = set()
+        self._open: dict[_Round, None] = {}
         self._due: deque[tuple[float, Call]] = deque()
         self._work = trio.Event()
 
@@ -107,14 +107,14 @@ class Rounds:
         call.wait_for_client()
         opened = _Round(call, asked, over=self._round_over)
         requests = opened.requests(self._server)
-        self._open.add(opened)
+        self._open[opened] = None
         call.holder = opened
         for request in requests:
             self._ask(request)
 
     def _round_over(self, opened: _Round, outcome: Fields | Failure | None) -> None:
         """A round has ended: with all answers, with an error for its call, or, withdrawn, with nothing."""
-        self._open.discard(opened)
+        self._open.pop(opened, None)
         call = opened.call
         call.holder = None
         if outcome is None or isinstance(outcome, Failure):

@@ -35,7 +35,7 @@ from gateway.errors import (
 )
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
-from gateway.mcp import content, handshake, log_levels, meta, params, versions
+from gateway.mcp import content, handshake, log_levels, meta, methods, params, versions
 from gateway.mcp.identity import SERVER_INFO
 from gateway.mcp.listing import LIST_METHODS, ServerLists
 from gateway.mcp.profile import NEUTRAL, profile_of
@@ -49,6 +49,7 @@ log = get_logger("session")
 
 _SHOWN_CHARS: Final = 100
 """Of what a client sent, in a message."""
+_ENDED: Final = "the session ended before the server answered"
 
 
 class Session:
@@ -139,7 +140,7 @@ class Session:
         self.is_closed = True
         for _, scope in list(self._pending.values()):
             scope.cancel()
-        ended = Failure(None, -32000, "the session ended before the server answered")
+        ended = Failure(None, -32000, _ENDED)
         for call in list(self._calls.values()):
             call.withdraw("session ended", answer=ended)
         for cancel in list(self._stateless.values()):
@@ -167,7 +168,8 @@ class Session:
             or request.id in self._stateless
         ):
             raise Malformed(f"request id {_shown(request.id)} is in use by an earlier request")
-        if len(self._calls) + len(self._pending) >= limits.MAX_INFLIGHT_PER_SESSION:
+        waiting = len(self._calls) + len(self._pending) + len(self._stateless)
+        if waiting >= limits.MAX_INFLIGHT_PER_SESSION:
             raise Overloaded(
                 f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
             )
@@ -416,15 +418,22 @@ class Session:
     ) -> None:
         """Acts once all lists, or `enough` of them, are known, or cannot be waited for any longer."""
         scope = trio.CancelScope()
-        self._pending[request.id] = (request.method, scope)
 
         async def wait_and_act() -> None:
-            with scope, trio.move_on_after(within_s):
-                await self._house.listings.wait_complete(within_s, enough=enough)
-            del self._pending[request.id]
-            self._house.request_ended()
-            if scope.cancelled_caught:
-                outlet.finish(None)
+            is_over = False
+            try:
+                with scope, trio.move_on_after(within_s):
+                    await self._house.listings.wait_complete(within_s, enough=enough)
+                is_over = not scope.cancelled_caught
+            finally:
+                del self._pending[request.id]
+                self._house.request_ended()
+                if scope.cancel_called and not self.is_closed:
+                    outlet.finish(None)
+                elif not is_over:
+                    # All such waits end so where their actor crashes, or stops: whoever waits learns of it.
+                    self._refuse(request.id, outlet, ActorGone(_ENDED))
+            if not is_over:
                 return
             try:
                 act()
@@ -432,6 +441,7 @@ class Session:
                 self._refuse(request.id, outlet, error)
 
         self._house.spawn(wait_and_act)
+        self._pending[request.id] = (request.method, scope)
 
     def _reply(self, request_id: Id, outlet: Outlet, result: msgspec.Raw) -> None:
         """Sends a result."""
@@ -500,8 +510,13 @@ class Session:
         return True
 
     def _wants(self, message: Message) -> bool:
-        """Whether the client wants a message: log lines only as severe as it asked for, if it did."""
-        if not isinstance(message, Notification) or message.method != "notifications/message":
+        """Whether the client wants a message: what its revision has; log lines only as severe as it asked for, if it did."""
+        if not isinstance(message, Notification):
+            return True
+        version = self.protocol_version or versions.LATEST
+        if not methods.may_pass(message.method, version=version, sender="server"):
+            return False
+        if message.method != "notifications/message":
             return True
         try:
             level = params.text(params.fields(message.params), "level")

@@ -263,14 +263,20 @@ class SessionRegistry(Reports):
         """Expires sessions that their clients left, until cancelled; then closes all."""
         try:
             async with trio.open_nursery() as nursery:
-                self._nursery = nursery
                 nursery.start_soon(self.desk.run)
-                while True:
-                    await trio.sleep(limits.SESSION_SWEEP_S)
-                    self._expire(trio.current_time() - limits.SESSION_IDLE_S)
+                await self._sweep_forever(nursery)
+        finally:
+            self.close_all()
+
+    async def _sweep_forever(self, nursery: trio.Nursery) -> None:
+        """Expires sessions, and lets tasks run in the nursery: not any more while that closes."""
+        self._nursery = nursery
+        try:
+            while True:
+                await trio.sleep(limits.SESSION_SWEEP_S)
+                self._expire(trio.current_time() - limits.SESSION_IDLE_S)
         finally:
             self._nursery = None
-            self.close_all()
 
     def close_all(self) -> None:
         """Ends every session and every stateless call; what they wait for is cancelled."""

@@ -9,6 +9,7 @@ Source: MCP 2026-07-28, basic, "Requests"; server features, "Discovery"; pattern
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 import trio
@@ -22,6 +23,7 @@ from actors.stateless_calls import StatelessCalls
 from actors.stateless_owners import expect_modern
 from gateway import limits
 from gateway.errors import (
+    ActorGone,
     GatewayError,
     Overloaded,
     UnknownMethod,
@@ -70,6 +72,8 @@ class StatelessDesk:
         )
         self._listeners: dict[Listener, None] = {}
         """In the order in which they came."""
+        self._lists: dict[trio.CancelScope, bool] = {}
+        """The waits of lists that need more than is known; whether their clients still want them."""
 
     def __repr__(self) -> str:
         """How much waits."""
@@ -78,7 +82,7 @@ class StatelessDesk:
     @property
     def is_busy(self) -> bool:
         """Whether a client waits for an answer now."""
-        return self._calls.is_busy
+        return self._calls.is_busy or bool(self._lists)
 
     # --- the transports' side ----------------------------------------------------------------------------------
 
@@ -133,24 +137,49 @@ class StatelessDesk:
         if self._view.complete(limits.UNCACHED_LIST_WAIT_S):
             self._reply(request, outlet, *self._page(request.method, fields))
             return _nothing
+        if len(self._lists) >= limits.MAX_STATELESS_CALLS:
+            raise Overloaded(f"{limits.MAX_STATELESS_CALLS} lists are waited for; try again later")
         expect_modern(self._house)
         scope = trio.CancelScope()
 
-        async def wait_and_reply() -> None:
+        def cancel() -> None:
+            if scope in self._lists:
+                self._lists[scope] = False
+                scope.cancel()
+
+        self._house.spawn(partial(self._wait_and_reply, request, fields, outlet, scope))
+        self._lists[scope] = True
+        return cancel
+
+    async def _wait_and_reply(
+        self, request: Request, fields: Fields, outlet: Outlet, scope: trio.CancelScope
+    ) -> None:
+        """Answers one page of a list after a while, with what is known then."""
+        is_over = False
+        try:
             with scope, trio.move_on_after(limits.UNCACHED_LIST_WAIT_S):
                 await self._house.listings.wait_complete(limits.UNCACHED_LIST_WAIT_S)
-            if scope.cancelled_caught:
+            is_over = not scope.cancelled_caught
+        finally:
+            is_wanted = self._lists.pop(scope)
+            self._house.request_ended()
+            if not is_wanted:
                 outlet.finish(None)
-                return
-            try:
-                page, hint = self._page(request.method, fields)
-            except GatewayError as error:
+            elif not is_over:
+                # All such waits end so where their actor crashes, or stops: whoever waits learns of it.
+                error = ActorGone("the gateway is stopping")
                 outlet.finish(codec.encode(codec.failure(error, request.id)))
-            else:
-                self._reply(request, outlet, page, hint)
+        if is_over and is_wanted:
+            self._answer_list(request, fields, outlet)
 
-        self._house.spawn(wait_and_reply)
-        return scope.cancel
+    def _answer_list(self, request: Request, fields: Fields, outlet: Outlet) -> None:
+        """Answers one page of a list now."""
+        try:
+            page, hint = self._page(request.method, fields)
+        except GatewayError as error:
+            outlet.finish(codec.encode(codec.failure(error, request.id)))
+        else:
+            self._reply(request, outlet, page, hint)
 
     def _page(self, method: str, fields: Fields) -> tuple[msgspec.Raw, CacheHint]:
         """One page, and for how long it may be kept."""
@@ -234,6 +263,8 @@ class StatelessDesk:
     def close(self) -> None:
         """Ends all calls and subscriptions."""
         self._calls.close()
+        for scope in self._lists:
+            scope.cancel()
         listeners, self._listeners = self._listeners, {}
         for listener in listeners:
             listener.close(still_watched=self._is_watched)

@@ -25,6 +25,7 @@ from actors.server_request import ServerRequest
 from actors.stateless_owners import client_at, expect_modern, is_bridged, numbered
 from gateway import limits
 from gateway.errors import (
+    ActorGone,
     GatewayError,
     Overloaded,
     StateRefused,
@@ -47,6 +48,7 @@ from gateway.mcp.targets import TASKS, Target
 from gateway.ports import Outlet, Principal, Route
 
 _CALL_ID_BYTES = 12
+_STOPPING = ActorGone("the gateway is stopping")
 
 
 class _Order(msgspec.Struct, frozen=True):
@@ -116,7 +118,7 @@ class StatelessCalls:
     def close(self) -> None:
         """Ends all of them."""
         for call in list(self._calls.values()):
-            call.give_up("the gateway is stopping")
+            call.give_up(str(_STOPPING), answer=codec.failure(_STOPPING, None))
 
     def open(
         self,
@@ -206,7 +208,10 @@ class StatelessCalls:
             submit()
         else:
             expect_modern(self._house)
-            self._house.spawn(partial(self._submit_later, target, submit))
+            try:
+                self._house.spawn(partial(self._submit_later, target, submit))
+            except GatewayError as error:
+                call.settle(codec.failure(error, None))
         return partial(call.left, opened)
 
     def _call_later(self, delay_s: float, act: Callable[[], None]) -> None:
@@ -216,7 +221,11 @@ class StatelessCalls:
             await trio.sleep(delay_s)
             act()
 
-        self._house.spawn(wait_and_act)
+        try:
+            self._house.spawn(wait_and_act)
+        except GatewayError:
+            # What is put off for comfort must not be lost, nor cost the server that it came from.
+            act()
 
     def _state(self, call_id: str, order: _Order, inner: str | None = None) -> str:
         """The state that brings a client back to its call, or, with the server's own state, to its server."""

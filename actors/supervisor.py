@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -45,6 +45,7 @@ from actors.poci import PociServer
 from actors.reports import PoolState
 from actors.session_store import SessionStore
 from actors.sessions import SessionRegistry
+from actors.starts import Starts
 from actors.upstream import Opener
 from gateway import limits
 from gateway.catalog.model import (
@@ -57,6 +58,7 @@ from gateway.catalog.model import (
 )
 from gateway.catalog.snapshot import diff_snapshots
 from gateway.configuration import load_snapshot, watched_paths
+from gateway.errors import ActorGone
 from gateway.home import Home
 from gateway.mcp.spoken import Spoken
 from gateway.options import GatewayOptions
@@ -147,7 +149,7 @@ class Gateway:
         self._random = Random()  # noqa: S311 - jitter, not secrecy
         self._deadlines = Deadlines()
         self._budget = MemoryBudget(options.memory_budget_bytes, self.doors.items)
-        self._starts = trio.CapacityLimiter(limits.PARALLEL_STARTS)
+        self._starts = Starts(limits.PARALLEL_STARTS)
         self._mailbox: Mailbox[Published] = Mailbox(_SNAPSHOT_MAILBOX, name="snapshots")
         self._watcher: CatalogWatcher | None = None
         self._tree = Supervisor("gateway", self._random, self._permanent_children())
@@ -244,7 +246,7 @@ class Gateway:
     def _add(self, server: EnabledServer) -> None:
         """Takes in a server."""
         self.doors[server.name] = self._make_door(server)
-        self._tree.start_child(self._pool_spec(server.name))
+        self._start_child(self._pool_spec(server.name))
 
     def _replace(self, server: EnabledServer) -> None:
         """Changes a server in place; one that becomes another kind of server is a new one."""
@@ -258,7 +260,17 @@ class Gateway:
     def _retire(self, name: str) -> None:
         """Takes a server out; its calls in flight may end."""
         door = self.doors.pop(name)
-        self.sessions.spawn(partial(self._stop_when_idle, door))
+        spec = ChildSpec(
+            name=f"retire-{_child_name(door)}",
+            run=partial(self._stop_when_idle, door),
+            restart="temporary",
+        )
+        self._start_child(spec)
+
+    def _start_child(self, spec: ChildSpec) -> None:
+        """Starts a child, unless everything stops: then all that it would care for stops as well."""
+        with suppress(ActorGone):
+            self._tree.start_child(spec)
 
     async def _stop_when_idle(self, door: ServerDoor) -> None:
         """Ends a pool after its last call."""

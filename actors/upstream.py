@@ -29,7 +29,7 @@ from gateway.errors import (
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.ids import IdMap
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
-from gateway.mcp import params
+from gateway.mcp import methods, params
 from gateway.mcp.handshake import ServerHello
 from gateway.mcp.profile import ClientProfile
 from gateway.ports import MessagePipe
@@ -216,6 +216,15 @@ class Upstream:
             self.pipe.send(message)
         except (Gone, Overloaded) as error:
             log.debug("message_dropped", server=self.server, reason=str(error))
+
+    def inform(self, notification: Notification) -> None:
+        """Passes a client's notification on, unless the server's revision lacks it."""
+        if self.hello is None or not methods.may_pass(
+            notification.method, version=self.hello.version, sender="client"
+        ):
+            log.debug("notification_stripped", server=self.server, method=notification.method)
+            return
+        self.send(notification)
 
     def set_log_level(self, level: str) -> None:
         """Tells the server how much its client wants to hear; whatever it answers. Modern ones are told in each call."""

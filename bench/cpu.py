@@ -13,8 +13,8 @@ _TIMES: Final = slice(11, 15)
 """utime, stime, and both of the children that ended and were waited for."""
 
 
-def tree_cpu_s(root: int) -> float:
-    """CPU seconds of a process, its living descendants, and those of them that ended."""
+def tree(root: int) -> dict[int, int]:
+    """The process and its living descendants, with the clock ticks of CPU that each has had."""
     children: defaultdict[int, list[int]] = defaultdict(list)
     ticks: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
@@ -22,13 +22,19 @@ def tree_cpu_s(root: int) -> float:
             pid = int(entry.name)
             children[int(fields[_PARENT])].append(pid)
             ticks[pid] = sum(map(int, fields[_TIMES]))
-    total = 0
+    found: dict[int, int] = {}
     waiting = [root]
     while waiting:
         pid = waiting.pop()
-        total += ticks.get(pid, 0)
+        if pid in ticks:
+            found[pid] = ticks[pid]
         waiting += children[pid]
-    return total / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+def tree_cpu_s(root: int) -> float:
+    """CPU seconds of a process, its living descendants, and those of them that ended."""
+    return sum(tree(root).values()) / os.sysconf("SC_CLK_TCK")
 
 
 def _fields(entry: Path) -> list[str]:

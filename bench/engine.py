@@ -40,6 +40,10 @@ class Engine:
         """How many containers have that label, running or not."""
         return len(docker("ps", "-aq", "--filter", f"label={label}").split())
 
+    def running(self, label: str) -> int:
+        """How many containers with that label run."""
+        return len(docker("ps", "-q", "--filter", f"label={label}").split())
+
     def remove(self, label: str) -> int:
         """Removes all containers with that label; how many there were."""
         left = docker("ps", "-aq", "--filter", f"label={label}").split()

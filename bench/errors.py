@@ -13,3 +13,7 @@ class Broken(BenchError):
 
 class NotHere(BenchError):
     """This machine lacks what a measurement needs; says what."""
+
+
+class NotYet(BenchError):
+    """The gateway cannot do yet what a row measures; says what it lacks."""

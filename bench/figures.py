@@ -14,6 +14,19 @@ REFERENCE: Final = Path(__file__).parent / "results" / "reference.json"
 """The committed run that docs/performance.md shows."""
 
 
+class RowFigures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One row, by round: what each round has given, by name. Nothing where the row could not be measured."""
+
+    number: int
+    rounds: tuple[dict[str, float], ...] = ()
+    asleep: tuple[dict[str, float], ...] = ()
+    """Of a row that is measured with spinners on the cores: the rounds without them."""
+    not_yet: str = ""
+    """What this build of the gateway lacks for it."""
+    failed: str = ""
+    """Why the measurement broke."""
+
+
 class Alone(msgspec.Struct, frozen=True, kw_only=True):
     """One stint of calls one after the other. CPU is per call, in µs."""
 
@@ -35,36 +48,28 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """One subject's stints, by round."""
+    """One subject of the comparison with peers: its stints, by round."""
 
     subject: str
     alone: tuple[Alone, ...]
     crowd: tuple[Crowd, ...]
 
 
-class StartFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """One start that was measured: by round, the median of the round, in seconds."""
-
-    subject: str
-    rounds_s: tuple[float, ...]
-
-
 class Results(msgspec.Struct, frozen=True, kw_only=True):
     """One run of the harness."""
 
-    schema: int = 1
+    schema: int = 2
     taken: str
     """The day, in UTC."""
     programs: dict[str, str]
     """What was measured, with its version."""
     machine: Machine
     plan: Plan
-    calls: tuple[CallFigures, ...]
-    starts: tuple[StartFigures, ...]
-    containers_while_listing: int
-    """The gateway's containers that ran during the start measurements: the lists are served without any."""
+    rows: tuple[RowFigures, ...]
+    peers: tuple[CallFigures, ...] = ()
+    """The comparison, where it was asked for."""
     skipped: tuple[str, ...] = ()
-    """What could not be measured, each with its reason."""
+    """Peers that could not be measured, each with its reason."""
 
 
 def write_results(results: Results, path: Path) -> None:

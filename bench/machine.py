@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import time
 from pathlib import Path
 from typing import Final
 
@@ -23,13 +24,18 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     kernel: str
     python: str
     engine: str
+    busy: float | None = None
+    """The share of all cores that other programs had, before the run and after it: the higher of the two.
+
+    None where nobody looked."""
 
 
-def describe_machine(engine: str) -> Machine:
+def describe_machine(engine: str, busy: float) -> Machine:
     """This machine.
 
     Args:
         engine: name and version of the container engine.
+        busy: what other programs take of it.
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Machine(
@@ -40,7 +46,22 @@ def describe_machine(engine: str) -> Machine:
         kernel=".".join(platform.release().split(".")[:2]),
         python=platform.python_version(),
         engine=engine,
+        busy=round(busy, 3),
     )
+
+
+def busy_share(seconds: float) -> float:
+    """The share of all cores that programs have in the next seconds; the caller sleeps meanwhile."""
+    before = _ticks()
+    time.sleep(seconds)
+    idle, total = (after - earlier for after, earlier in zip(_ticks(), before, strict=True))
+    return 1 - idle / total if total else 0.0
+
+
+def _ticks() -> tuple[int, int]:
+    """Clock ticks of all cores: idle, and in all. Source: proc_stat(5), the line `cpu`; guests are part of user."""
+    values = [*map(int, _line("/proc/stat", r"^cpu +(.+)$").split())][:8]
+    return sum(values[3:5]), sum(values)
 
 
 def _line(path: str, pattern: str) -> str:

@@ -17,9 +17,11 @@ from bench.load.lines import LineClient
 from bench.load.pipes import Pipes, running
 from gateway.runtimes.container_config import HOME_LABEL
 
-_ROOT: Final = Path(__file__).parent.parent
-_ZIPAPP: Final = _ROOT / "mcpgw.pyz"
-_TOOLS_PER_SERVER: Final = 9
+ROOT: Final = Path(__file__).parent.parent
+"""The source tree."""
+"""The source tree."""
+_ZIPAPP: Final = ROOT / "mcpgw.pyz"
+_TOOLS_PER_SERVER: Final = 10
 _LIST_S: Final = 180.0
 """Until 50 servers have been listed for the first time: an engine starts 3–5 containers a second."""
 _POLL_S: Final = 0.2
@@ -40,24 +42,40 @@ _ENTRY: Final = """\
     image: {image}
     command: ["--tools={name}"]
     disableNetwork: true
-    pool: {{ idle_s: {idle_s} }}
+    pool: {{ {pool} }}
 """
 
 
 class Program:
-    """The zipapp where it is built, else the source tree; both under the interpreter that runs the harness."""
+    """The zipapp where it is built, else the source tree; both under the interpreter that runs the harness.
 
-    def __init__(self) -> None:
-        self.form = "zipapp" if _ZIPAPP.exists() else "source tree"
-        start = (str(_ZIPAPP),) if _ZIPAPP.exists() else ("-m", "gateway.cli")
+    Args:
+        sources: a source tree to run instead.
+    """
+
+    def __init__(self, sources: Path | None = None) -> None:
+        zipped = sources is None and _ZIPAPP.exists()
+        self.form = "zipapp" if zipped else "source tree"
+        start = (str(_ZIPAPP),) if zipped else ("-m", "gateway.cli")
         self._command = (sys.executable, *start)
+        self._sources = sources or ROOT
         self.token = secrets.token_hex(16)
 
-    def version(self, home: GatewayHome) -> str:
+    def flags(self) -> str:
+        """What `gateway run --help` explains."""
+        return subprocess.run(
+            [*self._command, "gateway", "run", "--help"],
+            cwd=self._sources,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    def version(self) -> str:
         """What it says of itself."""
         said = subprocess.run(
             [*self._command, "version"],
-            env=self.environment(home),
+            cwd=self._sources,
             capture_output=True,
             text=True,
             check=True,
@@ -74,22 +92,29 @@ class Program:
             **os.environ,
             "MCPGW_HOME": str(home.root),
             "MCP_GATEWAY_AUTH_TOKEN": self.token,
+            "PYTHONPATH": str(self._sources),
         }
 
 
 class GatewayHome:
-    """A home folder of some echo servers."""
+    """A home folder of some echo servers; `pool` is more for each entry's `pool:`, as YAML between braces."""
 
-    def __init__(self, root: Path, image: str, servers: int) -> None:
+    def __init__(self, root: Path, image: str, servers: int, pool: str = "") -> None:
         self.root = root
         self.tools = servers * _TOOLS_PER_SERVER
         catalogs = root / "catalogs"
         catalogs.mkdir(parents=True)
+        pooling = f"idle_s: {_IDLE_S}, {pool}".rstrip(", ")
         entries = (
-            _ENTRY.format(name=f"server{number:02}", image=image, idle_s=_IDLE_S)
+            _ENTRY.format(name=f"server{number:02}", image=image, pool=pooling)
             for number in range(servers)
         )
         (catalogs / "docker-mcp.yaml").write_text(_CATALOG + "".join(entries), encoding="utf-8")
+
+    @property
+    def was_used(self) -> bool:
+        """Whether a gateway has run with it, and so may have started containers."""
+        return (self.root / "run" / "id").exists()
 
     @property
     def label(self) -> str:

@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
 
-from bench.bounds import added_us, judge, latency_ratio, start_ratio, throughput_ratio
-from bench.figures import CallFigures, Results
-from bench.starts import TITLES
-from bench.stats import Spread, spread
-from bench.subjects import FLOOR, SUBJECTS
-
-_NONE: Final = "–"
-_MS: Final = 1000.0
-
-Row = Sequence[str]
+from bench.figures import Results, RowFigures
+from bench.peer_report import peer_tables
+from bench.rows.row import Row, Target
+from bench.stats import spread
+from bench.tables import NONE, Cells, number, shown, table
+from bench.verdicts import Verdict, judge
 
 
-def report(results: Results, *, quick: bool = False) -> str:
+def report(results: Results, rows: Sequence[Row], *, quick: bool = False) -> str:
     """All tables of a run."""
-    calls = {figures.subject: figures for figures in results.calls}
-    floor = calls[FLOOR]
-    ordered = [calls[name] for name in SUBJECTS if name in calls]
+    verdicts = judge(results, rows, quick=quick)
     parts = [
         _setting(results),
-        "### One call in flight",
-        _table(
-            ("", "p50 µs", "added µs", "× floor", "p99 µs", "CPU µs", "client CPU µs"),
-            (_alone_row(figures, floor) for figures in ordered),
+        "### Targets",
+        table(
+            ("#", "measure", "target", "measured", "without spinners", ""),
+            map(_target_row, verdicts),
+            words=3,
         ),
-        f"### {results.plan.depth} calls in flight",
-        _table(
-            ("", "calls/s", "× floor", "CPU µs", "client CPU µs"),
-            (_crowd_row(figures, floor) for figures in ordered),
-        ),
-        "### Starts",
-        _table(("", "ms", "× floor"), (_start_row(results, name) for name in TITLES)),
-        "### Promises",
-        _table(("", "measured", "at most", ""), _promises(results, quick=quick)),
-        *(f"Not measured: {sentence}." for sentence in results.skipped),
+        _sum(verdicts),
+        *_reasons(verdicts),
+        "### What each row has measured",
+        *_figures(results, rows),
+        *(peer_tables(results) if results.peers else ()),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -49,70 +38,70 @@ def _setting(results: Results) -> str:
     return (
         f"Taken on {results.taken}: {machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB, "
         f"{machine.system}, Linux {machine.kernel}, Python {machine.python}, {machine.engine}; "
-        f"{programs}. Median of {plan.rounds} interleaved rounds, lowest–highest in parentheses."
+        f"{programs}. Medians of {plan.rounds} interleaved rounds ({plan.awake_rounds} in rows with spinners, "
+        f"{plan.paired_rounds} in row 14), lowest–highest in parentheses."
+        + (f" Other programs had {machine.busy:.0%} of the cores." if machine.busy else "")
     )
 
 
-def _alone_row(figures: CallFigures, floor: CallFigures) -> Row:
-    alone = figures.alone
-    added, ratio = added_us(figures, floor), latency_ratio(figures, floor)
-    return (
-        SUBJECTS[figures.subject].title,
-        _shown(spread([stint.p50_us for stint in alone]), _whole),
-        _shown(added, _whole) if figures is not floor else _NONE,
-        _shown(ratio, _ratio) if figures is not floor else "1",
-        _shown(spread([stint.p99_us for stint in alone]), _whole),
-        _cpu([stint.cpu_us for stint in alone]),
-        _cpu([stint.client_cpu_us for stint in alone]),
-    )
+def _target_row(verdict: Verdict) -> Cells:
+    target = verdict.target
+    measured = NONE
+    if verdict.measured is not None:
+        measured = shown(verdict.measured, number) + unit(target)
+    if verdict.upper is not None:
+        measured += f", at most {number(verdict.upper)}"
+    outcome = verdict.outcome if verdict.kept else f"**{verdict.outcome}**"
+    asleep = shown(verdict.asleep, number) + unit(target) if verdict.asleep else NONE
+    measure = f"{verdict.title}: {target.promise}"
+    return (str(verdict.row), measure, limit(target), measured, asleep, outcome)
 
 
-def _crowd_row(figures: CallFigures, floor: CallFigures) -> Row:
-    crowd = figures.crowd
-    ratio = throughput_ratio(figures, floor)
-    return (
-        SUBJECTS[figures.subject].title,
-        _shown(spread([stint.per_s for stint in crowd]), _whole),
-        _shown(ratio, _ratio) if figures is not floor else "1",
-        _cpu([stint.cpu_us for stint in crowd]),
-        _cpu([stint.client_cpu_us for stint in crowd]),
-    )
+def limit(target: Target) -> str:
+    """The limit, as the table says it."""
+    if target.at_most is not None:
+        return f"≤ {number(target.at_most)}{unit(target)}"
+    return f"≥ {number(target.at_least or 0)}{unit(target)}"
 
 
-def _start_row(results: Results, name: str) -> Row:
-    rounds = {figures.subject: figures.rounds_s for figures in results.starts}[name]
-    ratio = start_ratio(results, name)
-    return (
-        TITLES[name],
-        _shown(spread([seconds * _MS for seconds in rounds]), _whole),
-        _shown(ratio, _ratio) if name != next(iter(TITLES)) else "1",
-    )
+def unit(target: Target) -> str:
+    """The unit, behind its number."""
+    return f" {target.unit}" if target.unit else ""
 
 
-def _promises(results: Results, *, quick: bool) -> Iterable[Row]:
-    for verdict in judge(results, quick=quick):
-        word = "kept" if verdict.kept else "**broken**"
-        yield verdict.promise, f"{verdict.measured:.4g}", f"{verdict.limit:g}", word
+def _sum(verdicts: Sequence[Verdict]) -> str:
+    by_row: dict[int, set[str]] = {}
+    for verdict in verdicts:
+        by_row.setdefault(verdict.row, set()).add(verdict.outcome)
+    kept = [row for row, outcomes in by_row.items() if outcomes == {"kept"}]
+    rest = [str(row) for row in by_row if row not in kept]
+    more = f"; not so: {', '.join(rest)}" if rest else ""
+    return f"{len(kept)} of {len(by_row)} rows are kept in all their parts{more}."
 
 
-def _cpu(values: Sequence[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    return _shown(spread(known), _whole) if known else _NONE
+def _reasons(verdicts: Sequence[Verdict]) -> Iterable[str]:
+    """Why a row has no figures, once for each row."""
+    seen = {verdict.row: verdict for verdict in verdicts if verdict.reason}
+    for row, verdict in seen.items():
+        yield f"Row {row}: {verdict.outcome}, because: {verdict.reason}."
 
 
-def _shown(values: Spread, form: Callable[[float], str]) -> str:
-    return f"{form(values.median)} ({form(values.low)}–{form(values.high)})"
+def _figures(results: Results, rows: Sequence[Row]) -> Iterable[str]:
+    titles = {row.number: row.title for row in rows}
+    for figures in results.rows:
+        if figures.rounds:
+            yield f"**{figures.number}. {titles[figures.number]}**"
+            yield table(("", "measured", "without spinners"), _figure_rows(figures))
 
 
-def _whole(value: float) -> str:
-    return f"{value:.0f}"
-
-
-def _ratio(value: float) -> str:
-    return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
-
-
-def _table(head: Row, rows: Iterable[Row]) -> str:
-    """A Markdown table: words to the left, numbers to the right."""
-    lines = [head, ("---", *("---:" for _ in head[1:])), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+def _figure_rows(figures: RowFigures) -> Iterable[Cells]:
+    """Each figure that all rounds have."""
+    everywhere = set.intersection(*(set(one) for one in (*figures.rounds, *figures.asleep)))
+    for name in filter(everywhere.__contains__, figures.rounds[0]):
+        yield (
+            f"`{name}`",
+            shown(spread([by_round[name] for by_round in figures.rounds]), number),
+            shown(spread([by_round[name] for by_round in figures.asleep]), number)
+            if figures.asleep
+            else NONE,
+        )

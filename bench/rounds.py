@@ -13,18 +13,16 @@ from bench.cpu import tree_cpu_s
 from bench.errors import BenchError, Broken
 from bench.figures import Alone, CallFigures, Crowd
 from bench.plan import Plan
+from bench.run import Say
 from bench.stats import percentile
-from bench.subjects import Opened, Stage, Subject
-
-Say = Callable[[str], None]
-"""Tells how far the run is."""
+from bench.subjects import Arena, Opened, Subject
 
 _US: Final = 1e6
 _NS_PER_US: Final = 1e3
 
 
 def measure_calls(
-    stage: Stage, plan: Plan, subjects: Mapping[str, Subject], say: Say
+    arena: Arena, plan: Plan, subjects: Mapping[str, Subject], say: Say
 ) -> tuple[tuple[CallFigures, ...], tuple[str, ...]]:
     """The figures of each subject, and why peers are missing in them.
 
@@ -34,7 +32,7 @@ def measure_calls(
     turns = _Turns(plan, subjects, say)
     for name in subjects:
         say(f"opening {name}")
-        turns.guarded(name, partial(turns.open, name, stage))
+        turns.guarded(name, partial(turns.open, name, arena))
     for number in range(plan.rounds):
         say(f"round {number + 1} of {plan.rounds}")
         turns.play(number)
@@ -53,9 +51,9 @@ class _Turns:
         self._alone: dict[str, list[Alone]] = {}
         self._crowd: dict[str, list[Crowd]] = {}
 
-    def open(self, name: str, stage: Stage) -> None:
+    def open(self, name: str, arena: Arena) -> None:
         """Opens a subject and warms it up."""
-        opened = self._subjects[name].open(stage)
+        opened = self._subjects[name].open(arena)
         opened.client.alone(self._plan.warm_up_s)
         opened.client.crowd(self._plan.depth, self._plan.warm_up_s)
         self._opened[name] = opened

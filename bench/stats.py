@@ -1,4 +1,4 @@
-"""Medians, percentiles and ratios. Pure."""
+"""Medians, percentiles, ratios and the interval of a median. Pure."""
 
 from __future__ import annotations
 
@@ -33,3 +33,21 @@ def paired(
 ) -> Spread:
     """Compares each round with the floor of the same round, then spreads: what disturbs a round disturbs both."""
     return spread([compare(value, low) for value, low in zip(values, floor, strict=True)])
+
+
+def median_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+    """The narrowest pair of values, equally far from both ends, that hold the median with at least that confidence.
+
+    By order statistics, so nothing is assumed of the distribution: of n values, the median lies outside the k-th lowest
+    and the k-th highest with probability 2·P(Binomial(n, ½) < k). Few values give lowest and highest, whatever they hold.
+    """
+    ordered = sorted(values)
+    count = len(ordered)
+    outside, cut = 0.0, 0
+    while cut < count // 2:
+        outside += 2 * math.comb(count, cut) / 2**count
+        if outside > 1 - confidence:
+            break
+        cut += 1
+    index = max(0, cut - 1)
+    return ordered[index], ordered[count - 1 - index]

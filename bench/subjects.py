@@ -25,7 +25,7 @@ FLOOR: Final = "attach"
 """The subject that all others are compared with."""
 
 
-class Stage(msgspec.Struct, frozen=True):
+class Arena(msgspec.Struct, frozen=True):
     """What subjects need of a run; `stack` closes what they open."""
 
     engine: Engine
@@ -48,89 +48,89 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
     title: str
     kind: Literal["floor", "gateway", "peer"]
-    open: Callable[[Stage], Opened]
+    open: Callable[[Arena], Opened]
 
 
-def _attach(stage: Stage) -> Opened:
-    client = stage.stack.enter_context(attached_client(stage.engine))
+def _attach(arena: Arena) -> Opened:
+    client, _ = arena.stack.enter_context(attached_client(arena.engine))
     client.open()
     return Opened(client, None)
 
 
-def _docker_run(stage: Stage) -> Opened:
-    return _over_pipes(stage, stage.engine.run_command, os.environ)
+def _docker_run(arena: Arena) -> Opened:
+    return _over_pipes(arena, arena.engine.run_command, os.environ)
 
 
-def _gateway_stdio(stage: Stage) -> Opened:
-    program = stage.program
-    return _over_pipes(stage, program.run(), program.environment(stage.home))
+def _gateway_stdio(arena: Arena) -> Opened:
+    program = arena.program
+    return _over_pipes(arena, program.run(), program.environment(arena.home))
 
 
-def _gateway_http(stage: Stage) -> Opened:
-    return _over_http(stage, *_serve_gateway(stage, "/mcp"))
+def _gateway_http(arena: Arena) -> Opened:
+    return _over_http(arena, *_serve_gateway(arena, "/mcp"))
 
 
-def _gateway_sse(stage: Stage) -> Opened:
-    return _over_sse(stage, *_serve_gateway(stage, "/sse"))
+def _gateway_sse(arena: Arena) -> Opened:
+    return _over_sse(arena, *_serve_gateway(arena, "/sse"))
 
 
-def _mcp_proxy_http(stage: Stage) -> Opened:
-    return _over_http(stage, *_serve_mcp_proxy(stage, "/mcp"))
+def _mcp_proxy_http(arena: Arena) -> Opened:
+    return _over_http(arena, *_serve_mcp_proxy(arena, "/mcp"))
 
 
-def _mcp_proxy_sse(stage: Stage) -> Opened:
-    return _over_sse(stage, *_serve_mcp_proxy(stage, "/sse"))
+def _mcp_proxy_sse(arena: Arena) -> Opened:
+    return _over_sse(arena, *_serve_mcp_proxy(arena, "/sse"))
 
 
-def _fastmcp_stdio(stage: Stage) -> Opened:
-    command = fastmcp_command(stage.engine.run_command, stage.folder, "--transport", "stdio")
-    return _over_pipes(stage, command, os.environ)
+def _fastmcp_stdio(arena: Arena) -> Opened:
+    command = fastmcp_command(arena.engine.run_command, arena.folder, "--transport", "stdio")
+    return _over_pipes(arena, command, os.environ)
 
 
-def _fastmcp_http(stage: Stage) -> Opened:
+def _fastmcp_http(arena: Arena) -> Opened:
     port = free_port()
     options = ("--transport", "http", "--host", "127.0.0.1", "--port", str(port))
-    command = fastmcp_command(stage.engine.run_command, stage.folder, *options)
-    pid = _serve(stage, command, os.environ, port)
-    return _over_http(stage, Target(port, "/mcp"), pid)
+    command = fastmcp_command(arena.engine.run_command, arena.folder, *options)
+    pid = _serve(arena, command, os.environ, port)
+    return _over_http(arena, Target(port, "/mcp"), pid)
 
 
-def _serve_gateway(stage: Stage, path: str) -> tuple[Target, int]:
+def _serve_gateway(arena: Arena, path: str) -> tuple[Target, int]:
     """The gateway on a port, with the bearer token that it always wants."""
-    port, program = free_port(), stage.program
+    port, program = free_port(), arena.program
     command = program.run("--transport", "streaming", "--port", str(port))
-    pid = _serve(stage, command, program.environment(stage.home), port)
+    pid = _serve(arena, command, program.environment(arena.home), port)
     return Target(port, path, program.token), pid
 
 
-def _serve_mcp_proxy(stage: Stage, path: str) -> tuple[Target, int]:
+def _serve_mcp_proxy(arena: Arena, path: str) -> tuple[Target, int]:
     port = free_port()
-    command = mcp_proxy_command(stage.engine.run_command, port)
-    return Target(port, path), _serve(stage, command, os.environ, port)
+    command = mcp_proxy_command(arena.engine.run_command, port)
+    return Target(port, path), _serve(arena, command, os.environ, port)
 
 
-def _serve(stage: Stage, command: Sequence[str], environment: Mapping[str, str], port: int) -> int:
+def _serve(arena: Arena, command: Sequence[str], environment: Mapping[str, str], port: int) -> int:
     """Starts a network server; its process id once it accepts connections."""
-    process = stage.stack.enter_context(running(command, environment, piped=False))
+    process = arena.stack.enter_context(running(command, environment, piped=False))
     wait_for_port(port, process)
     return process.pid
 
 
-def _over_pipes(stage: Stage, command: Sequence[str], environment: Mapping[str, str]) -> Opened:
-    process = stage.stack.enter_context(running(command, environment))
+def _over_pipes(arena: Arena, command: Sequence[str], environment: Mapping[str, str]) -> Opened:
+    process = arena.stack.enter_context(running(command, environment))
     client = LineClient(Pipes(process))
     client.open()
     return Opened(client, process.pid)
 
 
-def _over_http(_stage: Stage, target: Target, pid: int) -> Opened:
+def _over_http(_arena: Arena, target: Target, pid: int) -> Opened:
     client = HttpClient(target)
     client.open()
     return Opened(client, pid)
 
 
-def _over_sse(stage: Stage, target: Target, pid: int) -> Opened:
-    client = stage.stack.enter_context(event_stream(target))
+def _over_sse(arena: Arena, target: Target, pid: int) -> Opened:
+    client = arena.stack.enter_context(event_stream(target))
     client.open()
     return Opened(client, pid)
 

@@ -186,6 +186,8 @@ POOL_MAX_INFLIGHT: Final = 64
 """Calls in one container at a time; further ones wait."""
 PARALLEL_STARTS: Final = 4
 """Containers started at a time, over all servers: an engine starts 3–5 a second, however many are asked for."""
+START_PLACE_S: Final = 2.0
+"""After this long a start no longer counts: it waits for a registry or an address, and others must not wait for those."""
 SPARES_AHEAD: Final = PARALLEL_STARTS
 """Spares beyond the floor that an arrival history may ask for: no more can be started in the time of one start."""
 FORECAST_GAPS: Final = 8
@@ -295,7 +297,15 @@ KEEP_ALIVE_S: Final = 75.0
 """An HTTP connection without a request is closed after this long: longer than clients keep theirs in a pool, so that
 ours is seldom the side that closes while a request is under way."""
 HEAD_BYTES: Final = 16 * 1024
-"""Longest request line and headers together."""
+"""Longest request line and headers together; also the longest trailers of a chunked body."""
+REMEMBERED_HOSTS: Final = 64
+"""Host names whose reading is remembered: a gateway has a handful, and each request names one."""
+HEAD_FIELDS: Final = 128
+"""Headers of one request: browsers behind three proxies send 40."""
+HEAD_TIMEOUT_S: Final = 10.0
+"""From a request's first byte until its head is whole: one that drips would hold a connection for good."""
+CONNECTION_SWEEP_S: Final = 0.25
+"""How often the times of connections are looked at: each may run over by that much."""
 SSE_KEEPALIVE_S: Final = 15.0
 """A silent event stream gets a comment this often: proxies cut what is silent for 30 to 60 s."""
 STREAM_AFTER_S: Final = 1.0

@@ -48,6 +48,8 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     allow_unauthenticated: bool = False
     tls_cert: str = ""
     tls_key: str = ""
+    fast_lane: bool = True
+    """Serve what is hot on HTTP without hypercorn."""
     names: NameMode = "auto"
     schema_compat: bool = False
     """Show tools with simple schemas, for clients that choke on JSON Schema 2020-12."""

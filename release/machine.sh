@@ -5,6 +5,7 @@
 #   machine.sh python              prints the first fit Python: 3.13, 3.12, 3.11, else a python3 that is new enough
 #   machine.sh need venv PYTHON    PYTHON can make virtual environments
 #   machine.sh need compiler       a C compiler, for the servers of the tests
+#   machine.sh need wrk            wrk, which the bench loads HTTP with
 set -eu
 
 fail() {
@@ -54,9 +55,15 @@ need_compiler() {
     install "a C compiler" gcc libc6-dev
 }
 
+need_wrk() {
+    command -v wrk >/dev/null && return
+    install "wrk" wrk
+}
+
 case "$*" in
     python) find_python ;;
     "need venv "*) need_venv "$3" ;;
     "need compiler") need_compiler ;;
+    "need wrk") need_wrk ;;
     *) fail "machine.sh does not know: $*" ;;
 esac

@@ -96,18 +96,20 @@ class Supervisor:
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                with self._serving:
-                    for spec in self._specs:
-                        await self._spawn(nursery, spec).up.wait()
-                    task_status.started()
-                    up = True
-                    await trio.sleep_forever()
-                self._nursery = None
+                try:
+                    with self._serving:
+                        for spec in self._specs:
+                            await self._spawn(nursery, spec).up.wait()
+                        task_status.started()
+                        up = True
+                        await trio.sleep_forever()
+                finally:
+                    # A nursery that closes takes no more children.
+                    self._nursery = None
                 if not (up or self._failure):
                     task_status.started()
                 await self._stop_children()
         finally:
-            self._nursery = None
             self._ended.set()
         if self._failure is not None:
             raise self._failure

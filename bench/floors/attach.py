@@ -27,6 +27,10 @@ class Attached:
         self._stream = stream
         self._buffer = first
 
+    def fileno(self) -> int:
+        """The stream's descriptor."""
+        return self._stream.fileno()
+
     def send(self, content: bytes) -> None:
         """See `Wire`."""
         self._stream.sendall(content)
@@ -55,19 +59,23 @@ class Attached:
 
 
 @contextmanager
-def attached_client(engine: Engine) -> Iterator[LineClient]:
-    """A client with a container of its own: attached before the start, log driver none, as the gateway does it."""
+def attached_client(engine: Engine) -> Iterator[tuple[LineClient, int]]:
+    """A client with a container of its own: attached before the start, log driver none, as the gateway does it.
+
+    The second value is the stream's descriptor, for a generator that takes over once the session is open.
+    """
     name = docker("create", *engine.run_options, "--log-driver", "none", engine.image)
-    with _attach(name) as wire:
+    with attach(name) as wire:
         docker("start", name)
         try:
-            yield LineClient(wire)
+            yield LineClient(wire), wire.fileno()
         finally:
             docker("rm", "-f", name)
 
 
 @contextmanager
-def _attach(name: str) -> Iterator[Attached]:
+def attach(name: str) -> Iterator[Attached]:
+    """The attach stream of a container."""
     with socket.socket(socket.AF_UNIX) as stream:
         stream.settimeout(ANSWER_S)
         stream.connect(engine_socket())

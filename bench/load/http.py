@@ -46,6 +46,8 @@ class Connection:
         self.socket = socket.create_connection(("127.0.0.1", port), ANSWER_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = ResponseReader()
+        self.received = 0
+        """Bytes that have come so far."""
 
     def send(self, head: bytes, body: bytes) -> None:
         """Sends one request with one write."""
@@ -56,6 +58,7 @@ class Connection:
         chunk = self.socket.recv(_CHUNK)
         if not chunk:
             raise Broken("the server has closed a keep-alive connection")
+        self.received += len(chunk)
         return self._reader.feed(chunk)
 
     def exchange(self, head: bytes, body: bytes) -> Response:
@@ -109,33 +112,50 @@ class HttpClient:
     """A session over Streamable HTTP."""
 
     def __init__(self, target: Target) -> None:
-        self._target = target
+        self.target = target
         self._last_id = 0
-        self._tool = b"echo"
-        self._head = target.head("POST", "application/json, text/event-stream")
+        self.tool = b"echo"
+        """The echo tool's name, as it is shown here; known once the session is open."""
+        self.head = target.head("POST", "application/json, text/event-stream")
+        """The head of the session's requests, without length and end."""
 
     def open(self) -> None:
         """Opens the session, finds the echo tool, and makes the first call, which may start a container."""
-        with connections(self._target.port, 1) as (connection,):
-            answer = connection.exchange(self._head, mcp.initialize(self._next_id()))
+        self.introduce()
+        with connections(self.target.port, 1) as (connection,):
+            self._call(connection)
+
+    def introduce(self) -> None:
+        """Opens the session and finds the echo tool; nothing is called."""
+        with connections(self.target.port, 1) as (connection,):
+            answer = connection.exchange(self.head, mcp.initialize(self._next_id()))
             mcp.result(message_in(answer.body))
             session = answer.headers.get(b"mcp-session-id")
             if session is not None:
-                self._head += b"\r\nMcp-Session-Id: " + session
-            self._head += b"\r\nMCP-Protocol-Version: " + mcp.PROTOCOL.encode()
-            connection.exchange(self._head, mcp.INITIALIZED)
-            listed = connection.exchange(self._head, mcp.list_tools(self._next_id()))
-            self._tool = mcp.echo_tool(message_in(listed.body))
-            self._call(connection)
+                self.head += b"\r\nMcp-Session-Id: " + session
+            self.head += b"\r\nMCP-Protocol-Version: " + mcp.PROTOCOL.encode()
+            connection.exchange(self.head, mcp.INITIALIZED)
+            self.tool = mcp.echo_tool(lambda: self._tools(connection))
+
+    def _tools(self, connection: Connection) -> bytes:
+        """The answer to `tools/list`."""
+        listed = connection.exchange(self.head, mcp.list_tools(self._next_id()))
+        return message_in(listed.body)
+
+    def leave(self) -> None:
+        """Ends the session."""
+        head = self.head.replace(b"POST", b"DELETE", 1)
+        with connections(self.target.port, 1) as (connection,):
+            connection.exchange(head, b"")
 
     def alone(self, seconds: float) -> list[int]:
         """See `Client`."""
-        with connections(self._target.port, 1) as (connection,):
+        with connections(self.target.port, 1) as (connection,):
             return time_calls(lambda: self._call(connection), seconds)
 
     def crowd(self, depth: int, seconds: float) -> int:
         """See `Client`."""
-        with connections(self._target.port, depth) as opened, selectors.DefaultSelector() as ready:
+        with connections(self.target.port, depth) as opened, selectors.DefaultSelector() as ready:
             until = time.perf_counter() + seconds
             for connection in opened:
                 ready.register(connection.socket, selectors.EVENT_READ, connection)
@@ -165,7 +185,7 @@ class HttpClient:
         return self._last_id
 
     def _send(self, connection: Connection) -> None:
-        connection.send(self._head, mcp.call_echo(self._next_id(), self._tool))
+        connection.send(self.head, mcp.call_echo(self._next_id(), self.tool))
 
     def _call(self, connection: Connection) -> None:
         self._send(connection)

@@ -26,7 +26,8 @@ class LineClient:
         self._wire = wire
         self._rest = b""
         self._last_id = 0
-        self._tool = b"echo"
+        self.tool = b"echo"
+        """The echo tool's name, as it is shown here; known once the session is open."""
 
     def initialize(self) -> None:
         """Opens the session; returns at the server's answer."""
@@ -40,7 +41,7 @@ class LineClient:
     def open(self) -> None:
         """Opens the session, finds the echo tool, and makes the first call, which may start a container."""
         self.initialize()
-        self._tool = mcp.echo_tool(self.tools())
+        self.tool = mcp.echo_tool(self.tools)
         self._call()
 
     def alone(self, seconds: float) -> list[int]:
@@ -67,7 +68,7 @@ class LineClient:
 
     def _send_calls(self, count: int) -> None:
         if count:
-            calls = [mcp.call_echo(self._next_id(), self._tool) for _ in range(count)]
+            calls = [mcp.call_echo(self._next_id(), self.tool) for _ in range(count)]
             self._wire.send(b"\n".join(calls) + b"\n")
 
     def _call(self) -> None:

@@ -23,22 +23,23 @@ class Pipes:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         if process.stdin is None or process.stdout is None:
             raise ValueError("the program was started without pipes")
-        self._input = process.stdin.fileno()
-        self._output = process.stdout.fileno()
+        self.input = process.stdin.fileno()
+        """The descriptor of the program's input, for a generator that takes over."""
+        self.output = process.stdout.fileno()
         self._poll = select.poll()
-        self._poll.register(self._output, select.POLLIN)
+        self._poll.register(self.output, select.POLLIN)
 
     def send(self, content: bytes) -> None:
         """See `Wire`."""
         view = memoryview(content)
         while view:
-            view = view[os.write(self._input, view) :]
+            view = view[os.write(self.input, view) :]
 
     def receive(self) -> bytes:
         """See `Wire`."""
         if not self._poll.poll(ANSWER_S * 1000):
             raise Broken(f"no answer within {ANSWER_S:.0f} s")
-        chunk = os.read(self._output, _CHUNK)
+        chunk = os.read(self.output, _CHUNK)
         if not chunk:
             raise Broken("the program has ended")
         return chunk

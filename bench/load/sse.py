@@ -42,23 +42,36 @@ class SseClient:
         self._readable = select.poll()
         self._readable.register(stream, select.POLLIN)
         self._events = EventReader()
-        self._head = b""
+        self.head = b""
+        """The head of the session's POSTs, without length and end; known once it is open."""
         self._last_id = 0
-        self._tool = b"echo"
+        self.tool = b"echo"
+        """The echo tool's name, as it is shown here; known once the session is open."""
+
+    def fileno(self) -> int:
+        """The event stream's descriptor, for a generator that takes over."""
+        return self._stream.fileno()
 
     def open(self) -> None:
         """Opens the session, finds the echo tool, and makes the first call, which may start a container."""
+        self.introduce()
+        with connections(self._target.port, 1) as (connection,):
+            self._call(connection)
+
+    def introduce(self) -> None:
+        """Opens the session and finds the echo tool; nothing is called."""
         address = self._first_event()
         parts = urlsplit(address.decode())
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        self._head = Target(self._target.port, path, self._target.token).head(
+        self.head = Target(self._target.port, path, self._target.token).head(
             "POST", "application/json, text/event-stream"
         )
         with connections(self._target.port, 1) as (connection,):
             mcp.result(self._ask(connection, mcp.initialize(self._next_id())))
-            connection.exchange(self._head, mcp.INITIALIZED)
-            self._tool = mcp.echo_tool(self._ask(connection, mcp.list_tools(self._next_id())))
-            self._call(connection)
+            connection.exchange(self.head, mcp.INITIALIZED)
+            self.tool = mcp.echo_tool(
+                lambda: self._ask(connection, mcp.list_tools(self._next_id()))
+            )
 
     def alone(self, seconds: float) -> list[int]:
         """See `Client`."""
@@ -130,14 +143,14 @@ class SseClient:
         return self._last_id
 
     def _ask(self, connection: Connection, request: bytes) -> bytes:
-        connection.exchange(self._head, request)
+        connection.exchange(self.head, request)
         while True:
             for message in self._receive():
                 if b'"method"' not in message:
                     return message
 
     def _send(self, connection: Connection) -> None:
-        connection.send(self._head, mcp.call_echo(self._next_id(), self._tool))
+        connection.send(self.head, mcp.call_echo(self._next_id(), self.tool))
 
     def _call(self, connection: Connection) -> None:
         """One call: it has ended when its POST was taken and its answer is there."""

@@ -11,11 +11,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from gateway import limits
 from gateway.errors import Forbidden
 
 _ANY: Final = "*"
@@ -100,6 +102,7 @@ def _bare(host: str) -> str:
     return host.lower().strip("[]").rstrip(".")
 
 
+@lru_cache(limits.REMEMBERED_HOSTS)
 def _hostname(host: str) -> str | None:
     """The name in a Host header, without its port; None where there is none."""
     try:
@@ -126,6 +129,7 @@ def _is_local_page(origin: str) -> bool:
     return name is not None and _is_local(name)
 
 
+@lru_cache(limits.REMEMBERED_HOSTS)
 def _is_local(name: str) -> bool:
     if name == _LOCAL_NAME:
         return True

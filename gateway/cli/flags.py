@@ -89,6 +89,7 @@ def _define_serving(parser: Parser) -> None:
     parser.switch("--allow-unauthenticated", help="ask network clients for no token")
     parser.value("--tls-cert", metavar="FILE", help="certificate chain (PEM): serve HTTPS")
     parser.value("--tls-key", metavar="FILE", help="private key (PEM) of that certificate")
+    parser.switch("--no-fast-lane", help="serve all of HTTP by hypercorn, without the short way")
     parser.choice(
         "--names",
         get_args(NameMode),
@@ -207,6 +208,7 @@ def read_run(arguments: Namespace, invocation: Invocation) -> GatewayOptions:
         allow_unauthenticated=arguments.allow_unauthenticated,
         tls_cert=_readable(arguments.tls_cert, "--tls-cert"),
         tls_key=_readable(arguments.tls_key, "--tls-key"),
+        fast_lane=not arguments.no_fast_lane,
         names="prefix" if arguments.tool_name_prefix else arguments.names,
         schema_compat=arguments.schema_compat,
         session_store=arguments.session_store,

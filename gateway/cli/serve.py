@@ -158,6 +158,7 @@ class _Network:
         listen = partial(
             serve_http,
             app,
+            lane=front if options.fast_lane else None,
             hosts=hosts,
             port=options.port,
             stop=self._stop,

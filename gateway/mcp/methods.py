@@ -101,3 +101,8 @@ def find(name: str, *, version: str, sender: Literal["client", "server"]) -> Met
     """The method of that name, None where `version` does not have it or that side may not send it."""
     row = METHODS.get(name)
     return row if row and row.exists_in(version) and row.sent_by(sender, version) else None
+
+
+def may_pass(name: str, *, version: str, sender: Literal["client", "server"]) -> bool:
+    """Whether a notification is passed on to a peer of that revision: where it has it, or nobody does but an extension."""
+    return name not in METHODS or find(name, version=version, sender=sender) is not None

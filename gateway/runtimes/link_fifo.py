@@ -52,8 +52,6 @@ class FifoStream:
         self._selector.register(side.descriptor, selectors.EVENT_READ)
         # What stderr said before anybody received.
         self._early = b""
-        # Whether the last read took all it could: then there is more, and the next one need not wait.
-        self._more = False
         # Reads of stdout since stderr was looked at.
         self._reads = 0
         # Until when the end of stderr is waited for, once stdout has ended.
@@ -91,11 +89,7 @@ class FifoStream:
             return b"", early
         if self._stdout_ended:
             return b"", await self._last_words()
-        # One read without a wait at most: whoever else has something to do gets a turn at every second one.
-        if self._more:
-            self._more = False
-            if chunk := nonblocking.read_nowait(self._pipes.stdout, limits.READ_CHUNK_BYTES):
-                return chunk, b""
+        # Waits although there may be more: a server that floods its pipe is taken in turns with everybody else.
         try:
             await trio.lowlevel.wait_readable(self._selector.fileno())
         except trio.ClosedResourceError:
@@ -134,7 +128,6 @@ class FifoStream:
         """Reads once what is there, without waiting; of stderr, too, where stdout has nothing or it is its turn."""
         chunk = nonblocking.read_nowait(self._pipes.stdout, limits.READ_CHUNK_BYTES)
         if chunk:
-            self._more = len(chunk) == limits.READ_CHUNK_BYTES
             self._reads += 1
             if self._reads < _STDERR_TURN:
                 return chunk, b""

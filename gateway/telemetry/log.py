@@ -138,6 +138,8 @@ def configure(level: Level, *, json: bool = False, log_file: str = "") -> None:
         root.addHandler(output)
     root.setLevel(logging.WARNING)
     logging.getLogger(_ROOT).setLevel(level.upper())
+    # Nobody is shown who logs; to find it out costs as much as all the rest of a record.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 class ConsoleFormatter(logging.Formatter):

@@ -32,8 +32,9 @@ async def _is_wanted(call: HttpCall, exchange: Exchange) -> bool:
 
     One that waits for long gets a stream, whose keep-alive comments hold the connection through proxies.
     """
+    elsewhere = trio.sleep_forever if exchange.survives else call.disconnected
     with trio.move_on_after(exchange.patience_s) as patience:
-        await exchange.decided_or(call.disconnected)
+        await exchange.decided_or(elsewhere)
     if patience.cancelled_caught and not exchange.stream():
-        await exchange.decided_or(call.disconnected)
+        await exchange.decided_or(elsewhere)
     return exchange.mode != "open"

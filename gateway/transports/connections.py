@@ -6,6 +6,7 @@ a write of which nothing is taken for `limits.SEND_STALL_S` breaks the connectio
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import suppress
 from typing import Final
@@ -100,13 +101,41 @@ class ClientStream(trio.abc.HalfCloseableStream):
             while sent < len(view):
                 sent += await self._send_some(view[sent:])
 
+    def send_nowait(self, data: bytes) -> int:
+        """Writes as much of `data` as the kernel takes at once, perhaps nothing; says how much. Not beside `send_all`.
+
+        Raises:
+            OSError: the connection is broken or closed.
+        """
+        try:
+            return os.write(self.socket.fileno(), data)
+        except BlockingIOError:
+            return 0
+
     async def wait_send_all_might_not_block(self) -> None:
         """Until the client has taken some of what was sent."""
         await self._stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """The next bytes, b"" at the end."""
-        return await self._stream.receive_some(max_bytes)
+        """The next bytes, b"" at the end.
+
+        Waits before it reads: a client that has been answered has not sent anything yet, and a vain try costs as much as
+        the reading itself.
+
+        Raises:
+            trio.BrokenResourceError: the connection is broken.
+            trio.ClosedResourceError: it was closed here.
+        """
+        while True:
+            if self.socket.fileno() < 0:
+                raise trio.ClosedResourceError("this connection was closed here")
+            await trio.lowlevel.wait_readable(self.socket)
+            try:
+                return os.read(self.socket.fileno(), max_bytes or limits.READ_CHUNK_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise trio.BrokenResourceError(f"the client is gone: {error}") from error
 
     async def send_eof(self) -> None:
         """Ends our direction."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 import trio
 
@@ -35,6 +35,9 @@ class Exchange(ABC):
         accepted: the forms of an answer that the client takes.
         patience_s: how long it may stay open.
     """
+
+    survives: ClassVar[bool]
+    """Whether it goes on without its client, which may have ended its own direction only."""
 
     def __init__(self, accepted: Accepted, *, patience_s: float) -> None:
         self.mode: Literal["open", "plain", "stream"] = "open"

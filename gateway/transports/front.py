@@ -74,6 +74,12 @@ class Serving(msgspec.Struct, frozen=True):
     principal: Principal
 
 
+class _Found(msgspec.Struct, frozen=True):
+    """Where a head leads that has passed all but the question who asks."""
+
+    inlet: Inlet
+
+
 class Front:
     """Finds what a request is for. `program` is the command that starts this gateway, for the help page."""
 
@@ -105,6 +111,9 @@ class Front:
         Raises:
             GatewayError: it is refused.
         """
+        if isinstance(head.finding, _Found):
+            # The rules and the routes stay the same; who may ask can change.
+            return Posting(head.finding.inlet, self._authenticate(head))
         path = head.path.rstrip("/") or _ROOT
         if path == _HEALTH and head.method in _READS:
             return _reply(health_page(self._health))
@@ -124,6 +133,7 @@ class Front:
         if callable(endpoint):
             return Serving(endpoint, principal)
         endpoint.check(head)
+        head.finding = _Found(endpoint)
         return Posting(endpoint, principal)
 
     def take(self, head: RequestHead, posting: Posting, body: bytes) -> Reply | Exchange:

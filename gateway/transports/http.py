@@ -70,15 +70,8 @@ class Accepted(msgspec.Struct, frozen=True):
     """The types that are spelled out: a browser's `*/*` does not ask for an event stream."""
 
 
-class HttpCall(Protocol):
-    """One request and its answer. Exactly one of `respond` and `start` is called, once."""
-
-    @property
-    def head(self) -> RequestHead:
-        """What was asked."""
-
-    async def respond(self, reply: Reply) -> None:
-        """Sends a whole answer."""
+class EventSink(Protocol):
+    """Where an event stream goes."""
 
     async def start(self, headers: Headers) -> None:
         """Begins an event stream; `write` and `end` follow."""
@@ -91,6 +84,17 @@ class HttpCall(Protocol):
 
     async def disconnected(self) -> None:
         """Until the client has disconnected. Only after the body was read."""
+
+
+class HttpCall(EventSink, Protocol):
+    """One request and its answer. Exactly one of `respond` and `start` is called, once."""
+
+    @property
+    def head(self) -> RequestHead:
+        """What was asked."""
+
+    async def respond(self, reply: Reply) -> None:
+        """Sends a whole answer."""
 
 
 def parse_accept(header: str | None) -> Accepted:

@@ -25,6 +25,7 @@ from gateway.transports.streamable_http import (
     check_content_type,
 )
 
+_MODERN: Final = frozenset(version.encode() for version in MODERN)
 _MARK: Final = b"io.modelcontextprotocol"
 """In every request that says its revision itself: others need not be looked into twice."""
 
@@ -52,9 +53,9 @@ class McpEndpoint:
             Malformed: its body is no JSON-RPC message.
             Overloaded: nothing new is accepted at the moment.
         """
-        if head.text(VERSION_HEADER) in MODERN:
+        if head.header(VERSION_HEADER) in _MODERN:
             return self._modern.take(head, principal, decode(body))
-        if (message := _modern_message(body)) is not None:
+        if _MARK in body and (message := _modern_message(body)) is not None:
             return self._modern.take(head, principal, message)
         return self._legacy.take(head, principal, body)
 
@@ -80,8 +81,6 @@ class McpEndpoint:
 
 def _modern_message(body: bytes) -> Message | None:
     """The message in a body that says its revision itself; None for any other."""
-    if _MARK not in body:
-        return None
     try:
         message = decode(body)
         if not isinstance(message, Request | Notification):

@@ -20,7 +20,7 @@ class RequestHead:
         method: as it was sent.
         path: without the query, decoded.
         query: what follows the question mark, as it was sent.
-        headers: in the order of the request.
+        headers: by lower-case name; repeated ones joined, so that two tokens or two Hosts match none.
         scheme: "http" or "https".
     """
 
@@ -29,7 +29,7 @@ class RequestHead:
         method: str,
         path: str,
         query: bytes,
-        headers: Iterable[tuple[bytes, bytes]],
+        headers: Mapping[bytes, bytes],
         scheme: str,
     ) -> None:
         self.method = method
@@ -37,8 +37,10 @@ class RequestHead:
         self.scheme = scheme
         self.extra_headers: Headers = ()
         """Headers of whatever answer there will be (CORS)."""
+        self.finding: object = None
+        """What whoever routes it keeps: on a connection the same head comes again and again."""
         self._query = query
-        self._headers = _joined(headers)
+        self._headers = headers
 
     @classmethod
     def of_scope(cls, scope: MutableMapping[str, Any]) -> Self:
@@ -47,7 +49,7 @@ class RequestHead:
             scope.get("method", "GET"),
             scope["path"],
             scope["query_string"],
-            scope["headers"],
+            _joined(scope["headers"]),
             scope["scheme"],
         )
 
@@ -66,6 +68,7 @@ class RequestHead:
             name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers.items()
         }
 
+    @cached_property
     def query(self) -> dict[str, str]:
         """The query's parameters; of repeated ones the last."""
         return dict(parse_qsl(self._query.decode("latin-1")))
@@ -82,7 +85,6 @@ class RequestHead:
 
 
 def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Headers by name. A repeated one is joined, so that two tokens or two Hosts match none."""
     joined: dict[bytes, bytes] = {}
     for raw_name, value in headers:
         name = raw_name.lower()

@@ -93,7 +93,7 @@ class Sse:
 
 def session_parameter(head: RequestHead) -> str | None:
     """The session that a POST's address names."""
-    query = head.query()
+    query = head.query
     return next((query[name] for name in _SPELLINGS if name in query), None)
 
 

@@ -122,6 +122,7 @@ class StatelessHttp:
 class _Answer(Exchange):
     """The answer of one request, which ends with its connection."""
 
+    survives = False
     cancel: Callable[[], None]
     """Cancels the request; does nothing once it is answered."""
 

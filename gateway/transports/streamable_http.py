@@ -33,6 +33,7 @@ SESSION_HEADER: Final = b"mcp-session-id"
 VERSION_HEADER: Final = b"mcp-protocol-version"
 RESUME_HEADER: Final = b"last-event-id"
 
+_LEGACY: Final = frozenset(version.encode() for version in LEGACY)
 _NO_CONTENT: Final = Reply(204)
 
 
@@ -133,8 +134,8 @@ class StreamableHttp:
         Raises:
             Refused: a revision that is not spoken here, no session named (400), none of that name for it (404).
         """
-        version = head.text(VERSION_HEADER)
-        if version is not None and version not in LEGACY:
+        version = head.header(VERSION_HEADER)
+        if version is not None and version not in _LEGACY:
             raise Refused(
                 f"MCP-Protocol-Version is not one of {', '.join(LEGACY)}: send the negotiated one",
                 status=400,
@@ -153,6 +154,8 @@ class StreamableHttp:
 
 class _Answer(Exchange):
     """The answer of a request. Whoever waits for long gets a stream: it is kept open, or can be resumed."""
+
+    survives = True
 
     def __init__(self, session: ClientSession, streams: Resumption, accepted: Accepted) -> None:
         self._session = session

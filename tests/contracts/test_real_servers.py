@@ -30,14 +30,14 @@ CALLS = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(params=["fifo", "attach"])
 async def start(
-    engine: Endpoint, real_image: str, home: Home
+    request: pytest.FixtureRequest, engine: Endpoint, real_image: str, home: Home
 ) -> AsyncIterator[Callable[[str], Awaitable[Link]]]:
-    """Starts one of `SERVERS` by name."""
+    """Starts one of `SERVERS` by name, over either link."""
     lock = InstanceLock.take(home)
-    docker = DockerEngine(engine, Owner(home.identity(), lock.instance_id), links=LinkChoice(home))
-
+    owner = Owner(home.identity(), lock.instance_id)
+    docker = DockerEngine(engine, owner, links=LinkChoice(home, request.param))
     links: list[Link] = []
 
     async def start(name: str) -> Link:

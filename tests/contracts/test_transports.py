@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Protocol
 
 import httpx
@@ -122,9 +123,10 @@ async def stdio() -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def streamable_http() -> AsyncIterator[Client]:
+async def streamable_http(*, fast_lane: bool = True) -> AsyncIterator[Client]:
     """With the standing stream open, as clients do after the handshake."""
-    async with serving(Site()) as site, site.connect() as client, trio.open_nursery() as nursery:
+    site = Site(fast_lane=fast_lane)
+    async with serving(site), site.connect() as client, trio.open_nursery() as nursery:
         client.headers["Content-Type"] = "application/json"
         session_id = client.headers["Mcp-Session-Id"]
         async with site.listen("/mcp", **{"Mcp-Session-Id": session_id}) as stream:
@@ -136,10 +138,11 @@ async def streamable_http() -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def sse() -> AsyncIterator[Client]:
+async def sse(*, fast_lane: bool = True) -> AsyncIterator[Client]:
     """One stream and POSTs beside it."""
+    site = Site(fast_lane=fast_lane)
     async with (
-        serving(Site()) as site,
+        serving(site),
         site.client(**{"Content-Type": "application/json"}) as client,
         trio.open_nursery() as nursery,
     ):
@@ -181,9 +184,17 @@ async def websocket() -> AsyncIterator[Client]:
         await site.last.was_closed.wait()
 
 
-@pytest.fixture(
-    params=[stdio, streamable_http, sse, websocket], ids=lambda opener: str(opener.__name__)
-)
+OPENERS = {
+    "stdio": stdio,
+    "streamable_http": streamable_http,
+    "streamable_http_slow": partial(streamable_http, fast_lane=False),
+    "sse": sse,
+    "sse_slow": partial(sse, fast_lane=False),
+    "websocket": websocket,
+}
+
+
+@pytest.fixture(params=OPENERS.values(), ids=OPENERS)
 async def client(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
     """A connected client; afterwards its session has to be closed."""
     async with request.param() as connected:

@@ -14,6 +14,7 @@ from actors.budget import UNBOUNDED, MemoryBudget
 from actors.call import Answer, Call, Deadlines
 from actors.container_pool import ContainerPool
 from actors.server_request import ServerRequest
+from actors.starts import Starts
 from gateway.catalog.model import (
     ContainerLaunch,
     EnabledServer,
@@ -193,7 +194,7 @@ def make_pool(
     pool = ContainerPool(
         server or enabled(),
         backend.open,
-        starts=trio.CapacityLimiter(4),
+        starts=Starts(4),
         deadlines=deadlines,
         reports=notes or Notes(),
         random=Random(1),

@@ -1,7 +1,9 @@
 /* A small MCP server over stdio, static, so that it runs in an image made from scratch. For tests only.
  *
- * Tools: echo {text}, add {a,b}, sleep {ms}, env {name}, stderr {text}, flood {bytes}, crash {status}, touch {}, whoami {}.
- * `sleep` does not block: further calls are answered meanwhile. `touch` sends notifications/tools/list_changed.
+ * Tools: echo {text}, add {a,b}, sleep {ms}, env {name}, stderr {text}, flood {bytes}, crash {status}, touch {}, whoami {},
+ * count {to}.
+ * `sleep` does not block: further calls are answered meanwhile. `touch` sends notifications/tools/list_changed, `count` sends
+ * notifications/progress with 1 to `to`, where the call has a progress token.
  * What was not understood is answered with a JSON-RPC error.
  *
  * Arguments (any number, in any order):
@@ -131,7 +133,7 @@ static const char *TOOLS[][2] = {
     {"echo", "\"text\":{\"type\":\"string\"}"}, {"add", "\"a\":{\"type\":\"number\"},\"b\":{\"type\":\"number\"}"},
     {"sleep", "\"ms\":{\"type\":\"integer\"}"}, {"env", "\"name\":{\"type\":\"string\"}"},
     {"stderr", "\"text\":{\"type\":\"string\"}"}, {"flood", "\"bytes\":{\"type\":\"integer\"}"},
-    {"crash", "\"status\":{\"type\":\"integer\"}"}, {"touch", ""}, {"whoami", ""},
+    {"crash", "\"status\":{\"type\":\"integer\"}"}, {"touch", ""}, {"whoami", ""}, {"count", "\"to\":{\"type\":\"integer\"}"},
     {"stream", "\"ms\":{\"type\":\"integer\"}"}, {"misbehave", "\"how\":{\"type\":\"string\"}"},
 };
 static const size_t ROGUE_TOOLS = 2;
@@ -265,6 +267,14 @@ static void call_tool(struct slice id, struct slice params) {
         char *how = inside(member(arguments.at, "how"));
         rogue(how, id, atoll(member(arguments.at, "bytes").at));
         free(how);
+    } else if (!strcmp(bare, "count")) {
+        struct slice token = member(member(params.at, "_meta").at, "progressToken");
+        long to = atol(member(arguments.at, "to").at), i;
+        for (i = 1; token.length && i <= to; i++) {
+            fputs("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":", stdout); put(token);
+            printf(",\"progress\":%ld,\"total\":%ld}}\n", i, to);
+        }
+        say_plain(id, "counted");
     } else {
         fail(id, -32602, "no such tool");
     }

@@ -6,15 +6,18 @@ import json
 
 import pytest
 import trio
+from msgspec import structs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.assignment import EVERYBODY
 from actors.call import Answer, Call
 from gateway import limits
+from gateway.catalog.model import RemoteLaunch
 from gateway.errors import ImageMissing, StartFailed
 from gateway.jsonrpc.messages import Failure, Notification, Request, Result
 from gateway.mcp.profile import ClientProfile
 from tests.fakes.house import Answers, FakeBackend, FakeFreezer, Notes, enabled, make_pool
+from tests.fakes.modern_server import ModernServer
 from tests.fakes.server import FakeServer, raw, tool
 
 
@@ -459,6 +462,23 @@ async def test_while_owners_keep_coming_spares_are_there_without_a_floor(
     assert backend.running == []
 
 
+async def test_no_spares_are_started_ahead_at_remote_servers(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Somebody else pays for the sessions there."""
+    backend, answers = FakeBackend(), Answers()
+    server = structs.replace(
+        enabled(max=20), launch=RemoteLaunch(url="https://x/mcp", transport="streamable-http")
+    )
+    pool = make_pool(nursery, backend, server)
+    for number in range(12):
+        pool.submit(answers.call(f"session:{number}"))
+        await trio.sleep(2)
+        pool.release(f"session:{number}")
+    assert pool.state().tally.avoided == 0
+    assert len(backend.opened) == 12
+
+
 async def test_starts_that_calls_wait_for_come_before_spares(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
@@ -701,6 +721,19 @@ async def test_servers_are_told_of_their_client(
         "notifications/roots/list_changed",
     ]
     assert len(backend.opened[1].requests("logging/setLevel")) == 1
+
+
+async def test_a_server_is_told_only_what_its_revision_has(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Modern ones know nothing of roots that change."""
+    backend, answers = FakeBackend(ModernServer), Answers()
+    pool = make_pool(nursery, backend, enabled())
+    pool.submit(answers.call())
+    await wait_all_tasks_blocked()
+    pool.inform("session:a", Notification("notifications/roots/list_changed"))
+    told = [one.method for one in backend.opened[-1].seen if isinstance(one, Notification)]
+    assert "notifications/roots/list_changed" not in told
 
 
 async def test_subscriptions_keep_a_container(

@@ -9,6 +9,7 @@ from actors.pool_lists import PoolLists
 from gateway.errors import StartFailed
 from gateway.jsonrpc import codec
 from gateway.mcp.listing import ServerLists
+from gateway.mcp.profile import NEUTRAL, ClientProfile
 from gateway.mcp.spoken import UNASKED
 from tests.fakes.house import Notes, enabled
 
@@ -18,8 +19,9 @@ EMPTY = ServerLists(version="2025-11-25", capabilities={}, server_info=codec.raw
 class Lister:
     """A container that counts how often it is asked for its lists."""
 
-    def __init__(self, owner: str | None) -> None:
+    def __init__(self, owner: str | None, profile: ClientProfile = NEUTRAL) -> None:
         self.owner = owner
+        self.profile = profile
         self.ready = True
         self.frozen = False
         self.has_listed = False
@@ -49,6 +51,17 @@ def test_an_announced_change_is_the_owners_alone() -> None:
     take(enabled(), container, EMPTY, spoken=UNASKED, announced=True)
     assert (len(notes.private), notes.lists) == (1, {})
     take(enabled(isolation="shared"), container, EMPTY, spoken=UNASKED, announced=True)
+    assert (len(notes.private), list(notes.lists)) == (1, ["fake"])
+
+
+def test_a_change_announced_to_a_modern_caller_is_everybodys() -> None:
+    """It has no session that could see something else, and its listeners are to hear of it."""
+    notes = Notes()
+    container = cast("Container", Lister("stateless:a", ClientProfile(era="modern")))
+    take = PoolLists(notes).take
+    take(enabled(isolation="call"), container, EMPTY, spoken=UNASKED, announced=True)
+    assert (len(notes.private), notes.lists) == (1, {})
+    take(enabled(), container, EMPTY, spoken=UNASKED, announced=True)
     assert (len(notes.private), list(notes.lists)) == (1, ["fake"])
 
 

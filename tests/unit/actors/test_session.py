@@ -21,6 +21,7 @@ from actors.listings import Listings
 from actors.session import Session
 from actors.session_store import SessionStore
 from actors.sessions import RESUMABLE, SessionRegistry
+from actors.starts import Starts
 from gateway import limits
 from gateway.errors import Overloaded, StartFailed
 from gateway.home import Home
@@ -89,7 +90,7 @@ class World:
         pool = ContainerPool(
             server,
             backend.open,
-            starts=trio.CapacityLimiter(4),
+            starts=Starts(4),
             deadlines=self.deadlines,
             reports=self.registry,
             random=Random(1),
@@ -752,6 +753,28 @@ async def test_an_announced_change_that_is_none_is_no_news(
         server.notify("notifications/tools/list_changed")
     await trio.sleep(20)
     assert client.standalone.messages == []
+
+
+async def test_a_client_is_told_only_what_its_revision_has(
+    nursery: trio.Nursery, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """States of tasks, for one, exist since 2025-11-25; what no revision has is an extension's, and passes."""
+    house, backend = World(nursery, tmp_path), FakeBackend()
+    await wait_all_tasks_blocked()
+    house.serve("one", backend)
+    client = Client(house.registry.open(LOCAL, transport="test"))
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}  # fmt: skip
+    client.ask("initialize", **hello)
+    client.tell("notifications/initialized")
+    called = client.ask("tools/call", name="echo", arguments={})
+    await trio.sleep(1)
+    assert "result" in called.answer
+    for method in ("notifications/tasks/status", "notifications/vendor/news"):
+        backend.opened[-1].notify(method, {})
+    await trio.sleep(1)
+    told = [one["method"] for one in client.standalone.messages]
+    assert "notifications/tasks/status" not in told
+    assert "notifications/vendor/news" in told
 
 
 def opened(house: World, transport: str, **capabilities: Any) -> Client:

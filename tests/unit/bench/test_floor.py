@@ -16,7 +16,7 @@ from gateway.catalog.parse import parse_catalog
 def test_the_floor_is_a_container_that_answers_and_goes(echo_image: str) -> None:
     """One container, attached before its start; nothing of it is left."""
     engine = Engine(echo_image, "Docker")
-    with attached_client(engine) as client:
+    with attached_client(engine) as (client, _):
         client.open()
         assert engine.containers(engine.label) == 1
         assert len(client.alone(0.0)) >= 1

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from bench.errors import Broken
+from bench.load import mcp
 from bench.load.lines import LineClient
 from bench.load.mcp import TEXT
 
@@ -67,8 +68,18 @@ def test_the_tool_is_found_behind_a_prefix() -> None:
 
 def test_a_server_without_the_tool_is_broken() -> None:
     """The harness says what it looked for."""
+    client = LineClient(_Server(100_000, tool="sum"))
+    client.initialize()
     with pytest.raises(Broken, match="echo tool is not among the 2 tools"):
-        LineClient(_Server(100_000, tool="sum")).open()
+        mcp.echo_tool(client.tools, patience_s=0.0)
+
+
+def test_a_tool_that_is_listed_late_is_waited_for() -> None:
+    """A gateway that has never seen its servers answers with what it knows."""
+    answers = [
+        msgspec.json.encode({"result": {"tools": tools}}) for tools in ([], [{"name": "echo"}])
+    ]
+    assert mcp.echo_tool(lambda: answers.pop(0)) == b"echo"
 
 
 def test_another_answer_than_the_text_is_broken() -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.bounds import judge
+from bench.charts import charts
 from bench.document import PAGE, with_tables, written
 from bench.figures import REFERENCE, Results, read_results, write_results
 from bench.plan import FULL
+from bench.plots import PLOTS
 from bench.report import report
+from bench.rows import ROWS
 from bench.subjects import SUBJECTS
 
 
@@ -24,19 +26,31 @@ def reference() -> Results:
 
 def test_the_page_shows_the_committed_figures(reference: Results) -> None:
     """After a new reference run, `python -m bench --write-docs` brings the page up to date."""
-    assert written(PAGE.read_text(encoding="utf-8")).strip() == report(reference).strip()
+    assert written(PAGE.read_text(encoding="utf-8")).strip() == report(reference, ROWS).strip()
 
 
 def test_the_committed_run_is_a_full_one_with_everybody_in_it(reference: Results) -> None:
-    """A quick run, or one without a peer, is no reference."""
+    """A quick run, or one without a row or a peer, is no reference."""
     assert reference.plan == FULL
-    assert {figures.subject for figures in reference.calls} == set(SUBJECTS)
+    assert {figures.number for figures in reference.rows} <= {row.number for row in ROWS}
+    assert {figures.subject for figures in reference.peers} == set(SUBJECTS)
     assert reference.skipped == ()
 
 
-def test_the_committed_run_keeps_all_promises(reference: Results) -> None:
-    """What the page claims is what was measured."""
-    assert [verdict.promise for verdict in judge(reference, quick=False) if not verdict.kept] == []
+def test_every_plot_of_the_committed_run_is_on_the_page(reference: Results) -> None:
+    """As SVG, with the PNG a click away; both were drawn."""
+    page = PAGE.read_text(encoding="utf-8")
+    names = {chart.name for chart in charts(reference, ROWS)}
+    assert names == {path.stem for path in PLOTS.iterdir()}
+    for name in names:
+        assert f"(plots/{name}.svg)](plots/{name}.png)" in page
+        assert (PLOTS / f"{name}.svg").read_text(encoding="utf-8").startswith("<?xml")
+        assert (PLOTS / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_measurement_of_the_committed_run_broke(reference: Results) -> None:
+    """A row may miss its target, or wait for what is not built yet; both are said on the page."""
+    assert [figures.failed for figures in reference.rows if figures.failed] == []
 
 
 def test_the_committed_run_does_not_name_its_machine(reference: Results) -> None:
@@ -57,7 +71,7 @@ def test_a_run_is_read_as_it_was_written(reference: Results, tmp_path: Path) -> 
 def test_writing_tables_leaves_the_rest_of_the_page() -> None:
     """Writing twice is writing once, and people's words stay."""
     page = PAGE.read_text(encoding="utf-8")
-    tables = report(read_results(REFERENCE))
+    tables = report(read_results(REFERENCE), ROWS)
     other = with_tables(page, "others\n")
     assert written(other).strip() == "others"
     assert with_tables(other, tables) == with_tables(page, tables)
@@ -67,23 +81,3 @@ def test_a_page_without_markers_is_refused() -> None:
     """Nothing is overwritten by guess."""
     with pytest.raises(ValueError, match="markers"):
         written("# Performance\n")
-
-
-def test_a_missed_promise_is_broken_but_not_in_a_quick_run(reference: Results) -> None:
-    """The quick run has a wide band; containers while listing are never allowed."""
-    slow = msgspec.structs.replace(
-        reference,
-        containers_while_listing=1,
-        starts=tuple(
-            msgspec.structs.replace(
-                start,
-                rounds_s=tuple(
-                    seconds * (1 if start.subject == "imports" else 3) for seconds in start.rounds_s
-                ),
-            )
-            for start in reference.starts
-        ),
-    )
-    assert [verdict.kept for verdict in judge(slow, quick=False)] == [True, False, False]
-    assert [verdict.kept for verdict in judge(slow, quick=True)] == [True, True, False]
-    assert "**broken**" in report(slow)

@@ -6,24 +6,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal, cast
 
+import msgspec
 import pytest
 
 from bench.engine import Engine
 from bench.errors import Broken
-from bench.plan import Plan
+from bench.plan import QUICK
 from bench.program import GatewayHome, Program
 from bench.rounds import measure_calls
-from bench.subjects import Opened, Stage, Subject
+from bench.subjects import Arena, Opened, Subject
 
-_PLAN = Plan(
-    rounds=3,
-    alone_s=0,
-    crowd_s=0,
-    depth=2,
-    warm_up_s=0,
-    starts_per_round=1,
-    listed_servers=1,
-)
+_PLAN = msgspec.structs.replace(QUICK, rounds=3, alone_s=0, crowd_s=0, depth=2, warm_up_s=0)
 
 
 class _Client:
@@ -53,13 +46,13 @@ def _subject(
     breaks_at: int | None = None,
 ) -> Subject:
     client = _Client(name, turns, breaks_at)
-    return Subject(title=name, kind=kind, open=lambda _stage: Opened(client, None))
+    return Subject(title=name, kind=kind, open=lambda _arena: Opened(client, None))
 
 
-def _stage() -> Stage:
+def _arena() -> Arena:
     """Fakes open nothing, so there is nothing in it."""
     nothing = object()
-    return Stage(
+    return Arena(
         cast("Engine", nothing),
         cast("Program", nothing),
         cast("GatewayHome", nothing),
@@ -76,7 +69,7 @@ def test_subjects_take_turns_and_another_one_begins_each_round() -> None:
     """Nobody always comes right after the same neighbour's load."""
     turns: list[str] = []
     subjects = {name: _subject(name, turns) for name in "abc"}
-    figures, skipped = measure_calls(_stage(), _PLAN, subjects, _ignore)
+    figures, skipped = measure_calls(_arena(), _PLAN, subjects, _ignore)
     assert "".join(turns) == "abc" + "abc" + "bca" + "cab"
     assert [(found.subject, len(found.alone), len(found.crowd)) for found in figures] == [
         (name, 3, 3) for name in "abc"
@@ -93,7 +86,7 @@ def test_a_peer_that_breaks_is_left_out_with_its_reason(breaks_at: int) -> None:
         "ours": _subject("ours", turns),
         "theirs": _subject("theirs", turns, "peer", breaks_at),
     }
-    figures, skipped = measure_calls(_stage(), _PLAN, subjects, _ignore)
+    figures, skipped = measure_calls(_arena(), _PLAN, subjects, _ignore)
     assert [found.subject for found in figures] == ["ours"]
     assert skipped == ("theirs: it fell over",)
 
@@ -101,4 +94,4 @@ def test_a_peer_that_breaks_is_left_out_with_its_reason(breaks_at: int) -> None:
 def test_a_gateway_that_breaks_ends_the_run() -> None:
     """There is no run without the gateway; the sentence names the subject."""
     with pytest.raises(Broken, match="ours: it fell over"):
-        measure_calls(_stage(), _PLAN, {"ours": _subject("ours", [], breaks_at=1)}, _ignore)
+        measure_calls(_arena(), _PLAN, {"ours": _subject("ours", [], breaks_at=1)}, _ignore)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import operator
+import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.stats import Spread, paired, percentile, spread
+from bench.stats import Spread, median_interval, paired, percentile, spread
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,16 @@ def test_rounds_without_a_floor_are_refused() -> None:
     """A missing round is not compared with another one's floor."""
     with pytest.raises(ValueError, match="shorter"):
         paired([1.0, 2.0], [1.0], operator.sub)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60))
+def test_the_interval_holds_the_median(values: list[float]) -> None:
+    """Whatever the values are."""
+    low, high = median_interval(values)
+    assert min(values) <= low <= statistics.median(values) <= high <= max(values)
+
+
+def test_the_interval_is_that_of_the_tables() -> None:
+    """Order statistics for 95 %: 15 values give the 4th from either end, 9 the 2nd, 5 the extremes."""
+    for count, rank in ((5, 1), (9, 2), (15, 4), (25, 8)):
+        assert median_interval(list(range(1, count + 1))) == (rank, count + 1 - rank)

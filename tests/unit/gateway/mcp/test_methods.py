@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 
-from gateway.mcp.methods import METHODS, find
+from gateway.mcp.methods import METHODS, find, may_pass
 from gateway.mcp.versions import VERSIONS
 
 OLD, NEW, MODERN = "2024-11-05", "2025-11-25", "2026-07-28"
@@ -75,3 +75,13 @@ def test_methods_that_are_routed_say_by_what() -> None:
         "tasks/result": "task",
         "tasks/update": "task",
     }
+
+
+def test_a_notification_passes_where_its_receiver_can_know_it() -> None:
+    """What no revision has is an extension's, and passes."""
+    status = "notifications/tasks/status"
+    assert may_pass(status, version="2025-11-25", sender="server")
+    assert not may_pass(status, version="2025-06-18", sender="server")
+    assert not may_pass("notifications/roots/list_changed", version="2026-07-28", sender="client")
+    assert not may_pass("tools/list", version="2025-11-25", sender="server")
+    assert may_pass("notifications/vendor/news", version="2024-11-05", sender="server")

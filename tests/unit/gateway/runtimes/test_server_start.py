@@ -9,10 +9,11 @@ from pathlib import Path
 import docker
 import msgspec
 import pytest
+import trio
 
 from gateway import limits
 from gateway.catalog.model import ContainerLaunch
-from gateway.errors import StartFailed
+from gateway.errors import Gone, StartFailed
 from gateway.home import Home
 from gateway.options import LinkMode
 from gateway.ports import StartRequest
@@ -233,6 +234,93 @@ async def test_a_command_that_the_image_does_not_have(rig: Rig, real_image: str)
     assert await link.receive_some() == b""
     assert link.exit_status() == 127
     assert "no-such-program" in link.stderr_tail()
+    await link.aclose()
+
+
+BOTH_LINKS = pytest.mark.parametrize("mode", ["fifo", "attach"])
+OPENS_ANEW = """
+with open("/dev/stdin") as lines, open("/dev/stdout", "w") as answers:
+    for line in lines:
+        print(line, end="", file=answers, flush=True)
+"""
+HOLDS_OPEN = """
+import os, sys, time
+if os.fork() == 0:
+    time.sleep(60)
+sys.stdin.readline()
+print("bye", file=sys.stderr, flush=True)
+sys.exit(4)
+"""
+
+
+@BOTH_LINKS
+async def test_a_server_that_opens_its_stdin_and_stdout_anew(
+    rig: Rig, real_image: str, mode: LinkMode
+) -> None:
+    """Under their names in /dev, as a user who is not root; it sees the end of its input all the same."""
+    rig.fresh(mode)
+    rig.image = real_image
+    link = await rig.start("python3", "-c", OPENS_ANEW, user="1000:1000")
+    await link.send_all(b"hello\n")
+    assert await read_line(link) == b"hello\n"
+    with trio.fail_after(limits.STOP_GRACE_S):
+        await link.aclose()
+
+
+@BOTH_LINKS
+async def test_a_child_that_holds_the_output_open(
+    rig: Rig, real_image: str, mode: LinkMode
+) -> None:
+    """The container ends with its server, and so does the child: status and last words are known at once."""
+    rig.fresh(mode)
+    rig.image = real_image
+    link = await rig.start("python3", "-c", HOLDS_OPEN)
+    await link.send_all(b"go\n")
+    with trio.fail_after(10):
+        assert await link.receive_some() == b""
+    assert link.exit_status() == 4
+    assert link.stderr_tail() == "bye\n"
+    await link.aclose()
+
+
+@BOTH_LINKS
+async def test_killed_from_outside_while_it_is_asked(
+    rig: Rig, docker_client: docker.APIClient, mode: LinkMode
+) -> None:
+    """`docker kill`: what it had said arrives, then the end and its status."""
+    rig.fresh(mode)
+    link = await rig.start()
+    await link.send_all(call("echo", text="before") + call("sleep", ms=60_000))
+    assert b"before" in await read_line(link)
+    docker_client.kill(link.name)
+    with trio.fail_after(10):
+        assert await link.receive_some() == b""
+    assert link.exit_status() == 137
+
+    async def write_on() -> None:
+        while True:
+            await link.send_all(call("echo", text="x" * 10_000))
+
+    with pytest.raises(Gone), trio.fail_after(5):
+        await write_on()
+    await link.aclose()
+
+
+@BOTH_LINKS
+async def test_much_in_both_directions(rig: Rig, mode: LinkMode) -> None:
+    """10 MB there and back, more than any pipe holds."""
+    rig.fresh(mode)
+    link = await rig.start()
+    text = "x" * 10_000_000
+    answers: list[bytes] = []
+
+    async def read() -> None:
+        answers.append(await read_line(link))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await link.send_all(call("echo", text=text))
+    assert text.encode() in answers[0]
     await link.aclose()
 
 

@@ -36,7 +36,11 @@ def _unconfigured() -> Iterator[None]:
     """Leaves logging as it was."""
     root, ours = logging.getLogger(), logging.getLogger("mcpgw")
     before = root.handlers[:], root.level, ours.level
+    switches = ("logThreads", "logProcesses", "logMultiprocessing")
+    found = {name: getattr(logging, name) for name in switches}
     yield
+    for name, value in found.items():
+        setattr(logging, name, value)
     for handler in [handler for handler in root.handlers if handler not in before[0]]:
         root.removeHandler(handler)
         handler.close()

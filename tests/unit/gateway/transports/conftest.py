@@ -9,8 +9,16 @@ import pytest
 from tests.unit.gateway.transports.serving import Site, serving
 
 
+@pytest.fixture(params=[True, False], ids=["lane", "hypercorn"])
+async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+    """A gateway front on a free port, with a token; with the fast lane and without."""
+    site = Site(fast_lane=request.param)
+    async with serving(site) as served:
+        yield served
+
+
 @pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    """A gateway front on a free port, with a token."""
+async def lane() -> AsyncIterator[Site]:
+    """The same, with the fast lane."""
     async with serving(Site()) as served:
         yield served

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 import h11
 import httpx
@@ -33,7 +32,11 @@ class Site:
     """One gateway front with everything a test may want to turn."""
 
     def __init__(
-        self, *, allow_origins: tuple[str, ...] = (), auth: Authenticator | None = None
+        self,
+        *,
+        allow_origins: tuple[str, ...] = (),
+        auth: Authenticator | None = None,
+        fast_lane: bool = True,
     ) -> None:
         self.sessions = FakeSessions()
         self.health = FakeHealth()
@@ -47,6 +50,21 @@ class Site:
         )
         self.app = make_app(self.front, self.sessions, self.health)
         self.port = 0
+        self.fast_lane = fast_lane
+
+    async def serve(
+        self, *, task_status: trio.TaskStatus[tuple[tuple[str, int], ...]], **more: str
+    ) -> None:
+        """Serves it on a free port; `more` are further options of `serve_http`."""
+        await serve_http(
+            self.app,
+            lane=self.front if self.fast_lane else None,
+            hosts=("127.0.0.1",),
+            port=0,
+            stop=self.stop,
+            task_status=task_status,
+            **more,
+        )
 
     @property
     def last(self) -> FakeSession:
@@ -89,8 +107,7 @@ class Site:
 async def serving(site: Site) -> AsyncIterator[Site]:
     """Serves the site on a free port until the end of the block."""
     async with trio.open_nursery() as nursery:
-        serve = partial(serve_http, site.app, hosts=("127.0.0.1",), port=0, stop=site.stop)
-        (address,) = await nursery.start(serve)
+        (address,) = await nursery.start(site.serve)
         site.port = address[1]
         yield site
         nursery.cancel_scope.cancel()

@@ -8,6 +8,7 @@ import trio.testing
 from gateway import limits
 from gateway.transports.backlog import Backlog
 from gateway.transports.event_stream import stream_events
+from gateway.transports.http import Headers
 from tests.unit.gateway.transports.asgi_client import AsgiRequest
 
 
@@ -80,3 +81,41 @@ async def test_cancelled_while_silent(autojump_clock: trio.testing.MockClock) ->
     backlog.push(b"kept")
     assert await backlog.pull() == b"kept"
     assert not request.ended
+
+
+class Buffer:
+    """A sink that takes a piece at once and then waits, as a socket does."""
+
+    def __init__(self) -> None:
+        self.taken = b""
+
+    async def start(self, headers: Headers) -> None:
+        """Nothing to do."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Takes it."""
+        self.taken += chunk
+        await trio.lowlevel.checkpoint()
+
+    async def end(self) -> None:
+        """Nothing to do."""
+
+    async def disconnected(self) -> None:
+        """Never."""
+        await trio.sleep_forever()
+
+
+async def test_an_event_at_the_last_moment_of_a_silence_is_sent_once(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    """The writer has it in hand when the time for a comment comes."""
+    sink, backlog = Buffer(), Backlog()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream_events, sink, backlog)
+        await trio.testing.wait_all_tasks_blocked()
+        backlog.push(b"data: x\n\n")
+        mock_clock.jump(2 * limits.SSE_KEEPALIVE_S)
+        await trio.testing.wait_all_tasks_blocked()
+        backlog.push(b"data: y\n\n")
+        backlog.close()
+    assert sink.taken == b"data: x\n\ndata: y\n\n"

@@ -17,6 +17,8 @@ EVENT = b'event: message\ndata: {"n":%d}\n\n'
 class Made(Exchange):
     """An exchange whose stream dies with its connection."""
 
+    survives = False
+
     def _open_stream(self) -> tuple[Standing, Backlog]:
         backlog = Backlog()
         return Standing(backlog, encode_event), backlog

@@ -9,15 +9,15 @@ from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 
-import hypercorn
 import pytest
 import trio
 import trio.testing
 
 from gateway import limits
+from gateway.auth.bearer import Bearer
 from gateway.errors import OptionError
 from gateway.transports.listen import serve_http
-from tests.unit.gateway.transports.serving import Site, request, serving
+from tests.unit.gateway.transports.serving import TOKEN, Site, request, serving
 
 GET_HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 READY = b'{"status":"ready"}\n'
@@ -41,14 +41,6 @@ def post(site: Site, body: bytes) -> bytes:
         b"Content-Type: application/json\r\nMcp-Session-Id: %b\r\nContent-Length: %d\r\n\r\n%b"
         % (site.last.id.encode(), len(body), body)
     )
-
-
-def test_hypercorn_is_the_version_whose_insides_we_use() -> None:
-    """`TCPServer` and `WorkerContext` are not its public face: look at `listen` before changing the pin."""
-    assert hypercorn.__name__ == "hypercorn"
-    import importlib.metadata
-
-    assert importlib.metadata.version("hypercorn") == "0.18.0"
 
 
 async def test_a_connection_is_kept_alive_without_a_limit_of_requests(site: Site) -> None:
@@ -198,8 +190,7 @@ async def test_stopping_lets_the_answer_under_way_go_out() -> None:
     site = Site()
     answers: list[int] = []
     async with trio.open_nursery() as server:
-        serve = partial(serve_http, site.app, hosts=("127.0.0.1",), port=0, stop=site.stop)
-        ((_, site.port),) = await server.start(serve)
+        ((_, site.port),) = await server.start(site.serve)
         async with site.connect() as client, trio.open_nursery() as nursery:
 
             async def call() -> None:
@@ -223,8 +214,7 @@ async def test_stopping_waits_for_streams_until_their_sessions_end() -> None:
     """Whoever stops the gateway closes the sessions; the streams end with them."""
     site = Site()
     async with trio.open_nursery() as server:
-        serve = partial(serve_http, site.app, hosts=("127.0.0.1",), port=0, stop=site.stop)
-        ((_, site.port),) = await server.start(serve)
+        ((_, site.port),) = await server.start(site.serve)
         async with site.listen("/sse") as stream:
             await stream.event()
             site.stop.set()
@@ -323,11 +313,7 @@ async def test_https(certificate: Path) -> None:
     site = Site()
     async with trio.open_nursery() as server:
         serve = partial(
-            serve_http,
-            site.app,
-            hosts=("127.0.0.1",),
-            port=0,
-            stop=site.stop,
+            site.serve,
             tls_cert=str(certificate / "cert.pem"),
             tls_key=str(certificate / "key.pem"),
         )
@@ -347,6 +333,43 @@ async def test_https(certificate: Path) -> None:
         site.stop.set()
 
 
+@pytest.mark.parametrize("fast_lane", [True, False])
+async def test_calls_over_https(certificate: Path, fast_lane: bool) -> None:  # noqa: FBT001 -- a table
+    """Small answers and large ones, streams, requests sent ahead, and the end that a client asks for."""
+    site = Site(fast_lane=fast_lane)
+    text = b"x" * limits.MIB
+    async with trio.open_nursery() as server:
+        serve = partial(
+            site.serve,
+            tls_cert=str(certificate / "cert.pem"),
+            tls_key=str(certificate / "key.pem"),
+        )
+        ((_, port),) = await server.start(serve)
+        site.sessions.open(
+            Bearer(TOKEN, key=b"key").authenticate(b"Bearer " + TOKEN.encode()), transport="t"
+        )
+        trust = ssl.create_default_context(cafile=str(certificate / "cert.pem"))
+        stream = await trio.open_ssl_over_tcp_stream(
+            "127.0.0.1", port, ssl_context=trust, https_compatible=True
+        )
+        async with stream:
+            ping = post(site, b'{"jsonrpc":"2.0","id":1,"method":"ping"}')
+            echo = b'{"jsonrpc":"2.0","id":2,"method":"echo","params":{"t":"%b"}}' % text
+            chatty = post(site, b'{"jsonrpc":"2.0","id":3,"method":"chatty"}')
+            last = ping.replace(b"Host", b"Connection: close\r\nHost")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(
+                    stream.send_all, ping + post(site, echo) + chatty + GET_HEALTH + last
+                )
+                with trio.fail_after(10):
+                    answer = await read_until(stream, b"never")
+            assert answer.count(b"HTTP/1.1 200") == 5
+            assert text in answer
+            assert answer.count(b"data: {") == 2
+            assert answer.endswith(b'"result":{}}')
+        site.stop.set()
+
+
 @pytest.mark.parametrize(
     ("cert", "key", "words"),
     [
@@ -362,6 +385,7 @@ async def test_an_unusable_certificate_names_its_flags(
     with pytest.raises(OptionError, match=words) as refused:
         await serve_http(
             Site().app,
+            lane=None,
             hosts=("127.0.0.1",),
             port=0,
             stop=trio.Event(),

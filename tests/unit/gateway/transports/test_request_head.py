@@ -23,4 +23,4 @@ def test_the_content_type_is_read_without_its_parameters() -> None:
 
 def test_the_query_is_decoded() -> None:
     """Escapes and repeated names."""
-    assert AsgiRequest(query=b"a=1&b=%20x&a=2").call.head.query() == {"a": "2", "b": " x"}
+    assert AsgiRequest(query=b"a=1&b=%20x&a=2").call.head.query == {"a": "2", "b": " x"}

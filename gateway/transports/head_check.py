@@ -1,0 +1,136 @@
+"""The strict reading of a request's head, before any parser sees it. Pure; must not know sockets, MCP or paths.
+
+Parsers differ in what they forgive (bare line feeds, folded lines, doubled lengths, a second Host), and where a proxy
+in front forgives something else than we do, one client's bytes become another's request. So what is not plain is
+refused: CRLF only, no folding, token names, no control characters, at most one Host, one length or chunks and not both.
+
+Source: RFC 9112 §2.2, §3, §5, §6.3 and §11.2 (request smuggling); RFC 9110 §5.1 and §5.5.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from gateway import limits
+from gateway.transports.http import CLOSE, Refused
+
+HEAD_END: Final = b"\r\n\r\n"
+FIELD: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]++):([\t\x20-\x7e\x80-\xff]*+)\r\n")
+"""One header line. Its value may have white space around it."""
+ONCE: Final = frozenset({b"host", b"content-length", b"transfer-encoding"})
+"""Headers that decide where a request ends and whom it is for: two of a kind are an attack, also where they agree."""
+
+_REQUEST_LINE: Final = re.compile(
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP/1\.([01])\r\n"
+)
+_TOKEN: Final = frozenset(
+    b"!#$%&'*+-.^_`|~0123456789" + bytes(range(65, 91)) + bytes(range(97, 123))
+)
+_FIELD_EXTRA: Final = len(b":\r\n")
+_MAX_LENGTH_DIGITS: Final = 15
+"""Digits of a Content-Length: a petabyte is refused for its size, and more digits are refused for what they are."""
+
+
+class CheckedHead(msgspec.Struct, frozen=True):
+    """A head that is plain.
+
+    `raw`: its bytes, the empty line included. `headers`: by lower-case name; repeated ones joined. `body_bytes`: the
+    length of the body, None where it comes in chunks.
+    """
+
+    raw: bytes
+    method: bytes
+    target: bytes
+    minor: int
+    headers: dict[bytes, bytes]
+    body_bytes: int | None
+
+
+def check_head(raw: bytes) -> CheckedHead:
+    """Reads a head, up to and with its empty line.
+
+    Raises:
+        Refused: 400 where it is not plain, 431 where it is too long.
+    """
+    check_size(raw)
+    line = _REQUEST_LINE.match(raw)
+    if line is None:
+        raise _bad("the request line is not METHOD TARGET HTTP/1.1")
+    minor = int(line[3])
+    headers = _headers(raw, line.end())
+    if minor and b"host" not in headers:
+        raise _bad("the Host header is missing")
+    return CheckedHead(raw, line[1], line[2], minor, headers, _body_bytes(headers, minor))
+
+
+def check_beginning(begun: bytes) -> None:
+    """Looks at a head whose end has not come yet.
+
+    Raises:
+        Refused: it will not become one, or is too long already.
+    """
+    check_size(begun)
+    if begun and begun[0] not in _TOKEN:
+        raise _bad("this is no HTTP request")
+    if begun.count(b"\n") != begun.count(b"\r\n"):
+        raise _bad("lines end with CR LF")
+
+
+def check_size(head: bytes) -> None:
+    """Bounds a head, or what has come of it.
+
+    Raises:
+        Refused: 431.
+    """
+    if len(head) > limits.HEAD_BYTES:
+        raise Refused(
+            f"the request's head is longer than {limits.HEAD_BYTES} bytes",
+            status=431,
+            headers=CLOSE,
+        )
+
+
+def _headers(raw: bytes, start: int) -> dict[bytes, bytes]:
+    found = FIELD.findall(raw, start)
+    headers: dict[bytes, bytes] = {}
+    size = start + len(HEAD_END) // 2
+    for shown, padded in found:
+        size += len(shown) + len(padded) + _FIELD_EXTRA
+        name, value = shown.lower(), padded.strip(b" \t")
+        if name not in headers:
+            headers[name] = value
+        elif name in ONCE:
+            raise _bad(f"there are two {name.decode()} headers")
+        else:
+            headers[name] += b", " + value
+    # Matches do not overlap: where their lengths add up to the whole, nothing lies between them.
+    if size != len(raw):
+        raise _bad("a header line is malformed")
+    if len(found) > limits.HEAD_FIELDS:
+        raise Refused(
+            f"the request has more than {limits.HEAD_FIELDS} headers", status=431, headers=CLOSE
+        )
+    return headers
+
+
+def _body_bytes(headers: dict[bytes, bytes], minor: int) -> int | None:
+    coding = headers.get(b"transfer-encoding")
+    length = headers.get(b"content-length")
+    if coding is not None:
+        if length is not None:
+            raise _bad("a body has either a Content-Length or a Transfer-Encoding")
+        if coding.lower() != b"chunked" or not minor:
+            raise _bad("the one Transfer-Encoding is chunked, of HTTP/1.1")
+        return None
+    if length is None:
+        return 0
+    if not length.isdigit() or len(length) > _MAX_LENGTH_DIGITS:
+        raise _bad("the Content-Length is no number of bytes")
+    return int(length)
+
+
+def _bad(reason: str) -> Refused:
+    return Refused(f"this is no plain HTTP: {reason}", status=400, headers=CLOSE)

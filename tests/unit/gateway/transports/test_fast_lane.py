@@ -1,0 +1,236 @@
+"""The short way of a POST over a real socket: what it promises beyond the answers, which are compared elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from gateway import limits
+from gateway.errors import Unauthorized
+from tests.unit.gateway.transports.serving import EventStream, Site, request
+from tests.unit.gateway.transports.test_listen import post, read_until
+from tests.unit.gateway.transports.test_stateless_http import META, VERSION
+
+PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
+LATER = b'{"jsonrpc":"2.0","id":1,"method":"later"}'
+
+
+@pytest.fixture
+def hypercorn_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails the test where hypercorn is asked for anything."""
+
+    async def fail(*_: object) -> None:
+        raise AssertionError("this is for the lane")
+
+    monkeypatch.setattr("hypercorn.protocol.h11.H11Protocol.handle", fail)
+
+
+async def connect(site: Site) -> trio.SocketStream:
+    """A connection of its own."""
+    return await trio.open_tcp_stream("127.0.0.1", site.port)
+
+
+@pytest.mark.usefixtures("hypercorn_is_idle")
+async def test_posts_are_served_without_hypercorn(lane: Site) -> None:
+    """Both eras, the handshake, notifications, streams and refusals."""
+    async with lane.connect() as client:
+        assert (await client.post("/mcp", json=request("ping"))).status_code == 200
+        assert "data: {" in (await client.post("/mcp", json=request("chatty"))).text
+        note = {"jsonrpc": "2.0", "method": "notifications/x"}
+        assert (await client.post("/mcp", json=note)).status_code == 202
+        assert (await client.post("/sse", json=note)).status_code == 400
+        modern = {**request("ping"), "params": {"_meta": META}}
+        headers = {"MCP-Protocol-Version": VERSION, "Mcp-Method": "ping"}
+        assert (await client.post("/mcp", json=modern, headers=headers)).status_code == 200
+
+
+@pytest.mark.usefixtures("hypercorn_is_idle")
+async def test_event_streams_are_served_without_hypercorn(lane: Site) -> None:
+    """Both kinds, their refusals, and the end of a session; the connection goes on after it."""
+    async with lane.connect() as client:
+        session = {"Mcp-Session-Id": client.headers["Mcp-Session-Id"]}
+        refused = await client.get(
+            "/mcp", headers={"Accept": "text/event-stream", **session, "Mcp-Session-Id": "x"}
+        )
+        assert refused.status_code == 404
+        async with lane.listen("/mcp", Accept="text/event-stream", **session) as stream:
+            assert stream.headers["x-accel-buffering"] == "no"
+            lane.last.notify()
+            assert "list_changed" in (await stream.event())[1]
+            lane.last.close()
+            assert await stream.event() == ("", "")
+            await stream.stream.send_all(post(lane, PING))
+            assert (await read_until(stream.stream, b"}}")).startswith(b"HTTP/1.1 404")
+    async with lane.listen("/sse", Accept="text/event-stream") as stream:
+        assert (await stream.event())[0] == "endpoint"
+        session = lane.last
+    with trio.fail_after(2):
+        await session.was_closed.wait()
+
+
+async def test_lane_and_hypercorn_take_turns_on_one_connection(lane: Site) -> None:
+    """In order, also where all is sent at once."""
+    async with lane.connect(), await connect(lane) as stream:
+        get = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        await stream.send_all((post(lane, PING) + get) * 3)
+        answer = b""
+        while answer.count(b"\r\n\r\n") < 6 or not answer.endswith(b"\n"):
+            answer += await stream.receive_some()
+        order = [b'"result"' in part for part in answer.split(b"HTTP/1.1 200")[1:]]
+        assert order == [True, False] * 3
+
+
+async def test_an_answer_reaches_a_client_that_has_ended_its_own_direction(lane: Site) -> None:
+    """`nc -N` does so: it is not a cancel, and the answer can still be read."""
+    async with lane.connect(), await connect(lane) as stream:
+        await stream.send_all(post(lane, LATER))
+        await stream.send_eof()
+        await lane.last.has_waiting.wait()
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        lane.last.answer()
+        assert (await read_until(stream, b"never")).endswith(b'"result":{}}')
+
+
+async def test_a_large_answer_to_a_slow_reader_holds_up_nobody(lane: Site) -> None:
+    """And what it asks next is not even read before it has taken that."""
+    async with lane.connect() as client, await connect(lane) as slow:
+        await slow.send_all(post(lane, LATER) + post(lane, PING))
+        await lane.last.has_waiting.wait()
+        seen = len(lane.last.received)
+        lane.last.waiting.pop()[1].finish(b'"' + b"x" * (32 * limits.MIB) + b'"')
+        for _ in range(5):
+            assert (await client.post("/mcp", json=request("ping"))).status_code == 200
+        assert len(lane.last.received) == seen + 5
+        answer = await read_until(slow, b'"result":{}')
+        assert len(answer) > 32 * limits.MIB
+
+
+async def test_a_slow_answer_becomes_a_stream(lane: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kept alive while it is silent."""
+    monkeypatch.setattr(limits, "SSE_KEEPALIVE_S", 0.05)
+    async with lane.connect(), await connect(lane) as stream:
+        await stream.send_all(post(lane, LATER))
+        assert b"text/event-stream" in await read_until(stream, b"\r\n\r\n")
+        await read_until(stream, b": keep-alive")
+        lane.last.answer()
+        assert b'"result":{}' in await read_until(stream, b"0\r\n\r\n")
+        await stream.send_all(post(lane, PING))
+        assert b'"result":{}' in await read_until(stream, b'"result":{}')
+
+
+async def test_a_stream_whose_client_does_not_read_is_cut(
+    lane: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not sent can be fetched; the connection is no longer held."""
+    monkeypatch.setattr(limits, "SEND_STALL_S", 0.05)
+    body = b'{"jsonrpc":"2.0","id":1,"method":"ask"}'
+    headers = {"Mcp-Session-Id": "session-1"}
+    async with (
+        lane.connect(),
+        lane.listen("/mcp", method="POST", body=body, **headers) as stream,
+    ):
+        await stream.event()
+        lane.last.waiting[0][1].send(b"x" * (32 * limits.MIB))
+        with trio.fail_after(5):
+            await _is_cut(stream)
+
+
+async def _is_cut(stream: EventStream) -> None:
+    """Waits until the server's end is closed; reads nothing."""
+    while True:
+        await trio.sleep(0.05)
+        try:
+            await stream.stream.send_all(b"x")
+        except trio.BrokenResourceError:
+            return
+
+
+async def test_a_body_that_stops_arriving_is_408(
+    lane: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the connection ends."""
+    monkeypatch.setattr(limits, "BODY_STALL_S", 0.05)
+    async with lane.connect(), await connect(lane) as stream:
+        await stream.send_all(post(lane, PING)[:-3])
+        answer = await read_until(stream, b"never")
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"stopped arriving" in answer
+    assert len(lane.last.received) == 1
+
+
+async def test_a_body_is_announced_only_to_who_may_send_it(lane: Site) -> None:
+    """Who is refused need not send a gigabyte first."""
+    async with lane.connect(), await connect(lane) as stream:
+        head, _, body = post(lane, PING).partition(b"\r\n\r\n")
+        announced = head + b"\r\nExpect: 100-continue\r\n\r\n"
+        await stream.send_all(announced)
+        assert await stream.receive_some() == b"HTTP/1.1 100 \r\n\r\n"
+        await stream.send_all(body)
+        await read_until(stream, b'"result":{}')
+        await stream.send_all(announced.replace(b"test-token", b"other"))
+        assert (await stream.receive_some()).startswith(b"HTTP/1.1 401")
+        await stream.send_all(body + post(lane, PING))
+        assert b'"result":{}' in await read_until(stream, b'"result":{}')
+
+
+async def test_a_refused_body_that_never_comes_ends_the_connection(
+    lane: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a moment."""
+    monkeypatch.setattr(limits, "LINGER_S", 0.05)
+    async with lane.connect(), await connect(lane) as stream:
+        await stream.send_all(post(lane, PING).replace(b"test-token", b"other")[:-3])
+        assert (await read_until(stream, b"never")).startswith(b"HTTP/1.1 401")
+
+
+async def test_a_modern_client_that_leaves_while_it_waits_has_cancelled(lane: Site) -> None:
+    """Also in the middle of what it sends ahead."""
+    body = b'{"jsonrpc":"2.0","id":1,"method":"later","params":{"_meta":{%b}}}' % (
+        b'"io.modelcontextprotocol/protocolVersion":"2026-07-28",'
+        b'"io.modelcontextprotocol/clientCapabilities":{}'
+    )
+    async with lane.connect(), await connect(lane) as stream:
+        message = post(lane, body).replace(
+            b"Content-Type",
+            b"MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: later\r\nContent-Type",
+        )
+        await stream.send_all(message)
+        while not lane.sessions.stateless:
+            await trio.testing.wait_all_tasks_blocked()
+    with trio.fail_after(2):
+        await lane.sessions.stateless[0].was_closed.wait()
+
+
+async def test_an_answer_that_cannot_be_said_is_500_and_costs_nobody_else(
+    lane: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever brings the answer, a server's reader, goes on."""
+
+    def fail(_: object) -> None:
+        raise ZeroDivisionError("inside")
+
+    async with lane.connect(), await connect(lane) as stream:
+        await stream.send_all(post(lane, LATER))
+        await lane.last.has_waiting.wait()
+        with monkeypatch.context() as patch:
+            patch.setattr("gateway.transports.exchange.Exchange.reply", fail)
+            lane.last.answer()
+        answer = await read_until(stream, b"}}")
+        assert answer.startswith(b"HTTP/1.1 500")
+        assert b"inside" not in answer
+    assert "request_failed" in caplog.text
+
+
+async def test_who_asks_is_looked_at_each_time(lane: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head that comes again is found where it led before; its token may have been withdrawn meanwhile."""
+
+    def refuse(*_: object) -> None:
+        raise Unauthorized("withdrawn")
+
+    async with lane.connect(), await connect(lane) as stream:
+        await stream.send_all(post(lane, PING))
+        assert (await read_until(stream, b"{}}")).startswith(b"HTTP/1.1 200")
+        monkeypatch.setattr(lane.front._auth, "authenticate", refuse)
+        await stream.send_all(post(lane, PING))
+        assert (await read_until(stream, b"}}")).startswith(b"HTTP/1.1 401")

@@ -1,0 +1,125 @@
+"""The strict reading of heads: what passes, and each way to be refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway import limits
+from gateway.transports.head_check import check_beginning, check_head
+from gateway.transports.http import CLOSE, Refused
+
+PLAIN = b"POST /mcp?a=b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nX: \r\n\r\n"
+
+
+def test_a_plain_head_is_read() -> None:
+    """Names in lower case, values without the white space around them."""
+    head = check_head(PLAIN.replace(b"X: ", b"X-One:\t a\xe9 b \t"))
+    assert (head.method, head.target, head.minor) == (b"POST", b"/mcp?a=b", 1)
+    assert head.headers == {b"host": b"localhost", b"content-length": b"3", b"x-one": b"a\xe9 b"}
+    assert head.body_bytes == 3
+
+
+def test_chunks_and_no_body() -> None:
+    """Chunked in any case of letters; neither header is no body."""
+    chunked = PLAIN.replace(b"Content-Length: 3", b"Transfer-Encoding: CHUNKED")
+    assert check_head(chunked).body_bytes is None
+    assert check_head(PLAIN.replace(b"Content-Length: 3\r\n", b"")).body_bytes == 0
+
+
+def test_http_1_0_needs_no_host() -> None:
+    """It is older than that."""
+    assert check_head(b"GET / HTTP/1.0\r\n\r\n").minor == 0
+
+
+def test_repeated_headers_are_joined() -> None:
+    """But for those that say where a request ends."""
+    head = check_head(PLAIN.replace(b"X: ", b"Accept: a\r\nACCEPT: b"))
+    assert head.headers[b"accept"] == b"a, b"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        (b"POST /mcp\r\n", b"POST /mcp?a=b HTTP/1.1\r\n"),
+        (b"POST  /mcp HTTP/1.1\r\n", b"POST /mcp?a=b HTTP/1.1\r\n"),
+        (b"POST /m\xc3\xbc HTTP/1.1\r\n", b"POST /mcp?a=b HTTP/1.1\r\n"),
+        (b"POST /mcp HTTP/2.0\r\n", b"POST /mcp?a=b HTTP/1.1\r\n"),
+        (b"POST /mcp HTTP/1.2\r\n", b"POST /mcp?a=b HTTP/1.1\r\n"),
+        (b"PO(T /mcp HTTP/1.1\r\n", b"POST /mcp?a=b HTTP/1.1\r\n"),
+        (b"\r\nPOST /mcp HTTP/1.1\r\n", b"POST /mcp?a=b HTTP/1.1\r\n"),
+        (b"POST /mcp HTTP/1.1\n", b"POST /mcp?a=b HTTP/1.1\r\n"),
+        (b"X: a\nY: b", b"X: "),
+        (b"X: a\rY: b", b"X: "),
+        (b"X: a\r\n folded", b"X: "),
+        (b" X: a", b"X: "),
+        (b"X : a", b"X: "),
+        (b"X y: a", b"X: "),
+        (b": a", b"X: "),
+        (b"X", b"X: "),
+        (b"X: a\0b", b"X: "),
+        (b"X: a\x7fb", b"X: "),
+        (b"X: a\x0bb", b"X: "),
+        (b"Host: localhost", b"X: "),
+        (b"", b"Host: localhost\r\n"),
+        (b"Content-Length: 3", b"X: "),
+        (b"Transfer-Encoding: chunked", b"X: "),
+        (b"Content-Length: 3, 3", b"Content-Length: 3"),
+        (b"Content-Length: +3", b"Content-Length: 3"),
+        (b"Content-Length: 0x3", b"Content-Length: 3"),
+        (b"Content-Length: ", b"Content-Length: 3"),
+        (b"Content-Length: " + b"0" * 16, b"Content-Length: 3"),
+        (b"Transfer-Encoding: gzip, chunked", b"Content-Length: 3"),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", b"Content-Length: 3"),
+        (b"Transfer-Encoding: chunked, identity", b"Content-Length: 3"),
+        (b"Transfer-Encoding: ", b"Content-Length: 3"),
+    ],
+)
+def test_what_is_not_plain_is_refused(wrong: bytes, right: bytes) -> None:
+    """With 400, and the connection ends: nobody knows where the next request would begin."""
+    assert right in PLAIN
+    with pytest.raises(Refused, match="no plain HTTP") as refused:
+        check_head(PLAIN.replace(right, wrong))
+    assert (refused.value.http_status, refused.value.headers) == (400, CLOSE)
+
+
+def test_chunks_are_newer_than_http_1_0() -> None:
+    """A proxy of that age passes them on as it likes."""
+    with pytest.raises(Refused):
+        check_head(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+
+def test_long_heads_are_431() -> None:
+    """In bytes and in headers; both limits themselves pass."""
+    room = limits.HEAD_BYTES - len(PLAIN)
+    check_head(PLAIN.replace(b"X: ", b"X: " + b"x" * room))
+    many = [b"X%d: \r\n" % number for number in range(limits.HEAD_FIELDS - 2)]
+    check_head(PLAIN.replace(b"X: \r\n", b"".join(many)))
+    for wrong in (
+        PLAIN.replace(b"X: ", b"X: x" + b"x" * room),
+        PLAIN.replace(b"X: \r\n", b"".join(many) + b"Y: \r\n"),
+    ):
+        with pytest.raises(Refused) as refused:
+            check_head(wrong)
+        assert refused.value.http_status == 431
+
+
+@pytest.mark.parametrize("begun", [b"", b"P", PLAIN[:-2], PLAIN[:30]])
+def test_a_head_may_come_in_pieces(begun: bytes) -> None:
+    """Nothing is refused that may still become one."""
+    check_beginning(begun)
+
+
+@pytest.mark.parametrize(
+    ("begun", "status"),
+    [
+        (b"\x16\x03\x01", 400),
+        (b"\r\n", 400),
+        (b"GET / HTTP/1.1\nHost: a", 400),
+        (b"G" * (limits.HEAD_BYTES + 1), 431),
+    ],
+)
+def test_what_will_not_become_a_head_is_not_waited_for(begun: bytes, status: int) -> None:
+    """TLS on a plain port, bare line feeds, a line without end."""
+    with pytest.raises(Refused) as refused:
+        check_beginning(begun)
+    assert refused.value.http_status == status
