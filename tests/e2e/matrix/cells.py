@@ -41,6 +41,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 
     `package` is what is installed, `library` the name by which its program knows it. `transports` are those of each era
     that it speaks. `lacks` says of a step why it cannot be done with this client; of a transport, why it has none.
+    `old_only` says of a transport why it has no modern era.
     """
 
     title: str
@@ -48,6 +49,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     library: str
     transports: Mapping[Era, tuple[Transport, ...]]
     lacks: Mapping[Step | Transport, str] = {}
+    old_only: Mapping[Transport, str] = {}
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -81,8 +83,9 @@ CLIENTS: Final[Mapping[str, Client]] = {
         title="PyPI `fastmcp` 4.1.2",
         package="fastmcp==4.1.2",
         library="fastmcp",
-        transports=_BOTH_ERAS,
+        transports={"legacy": _PIPE_SSE_HTTP, "modern": ("stdio", "streaming")},
         lacks={"websocket": _NO_WEBSOCKET},
+        old_only={"sse": "speaks the handshake there, whatever it is asked to"},
     ),
     "sdk-1": Client(
         title="npm `@modelcontextprotocol/sdk` 1.32.2",

@@ -69,6 +69,10 @@ def _lacks() -> Iterator[str]:
             f"{TRANSPORTS.get(what, what)}: {why}"  # type: ignore[call-overload]
             for what, why in client.lacks.items()
         ]
+        reasons += [
+            f"{REVISIONS['modern']} over {TRANSPORTS[transport]}: {why}"
+            for transport, why in client.old_only.items()
+        ]
         if len(client.transports) == 1:
             reasons.append(f"{REVISIONS['modern']}: speaks the handshake's revisions only")
         yield f"- {client.title}. {'; '.join(reasons)}."

@@ -47,6 +47,12 @@ def test_python_clients_of_today_have_no_websocket(client: str, has_it: str) -> 
     assert says(client, _PYTHON) == has_it
 
 
+def test_fastmcp_has_no_modern_era_over_sse() -> None:
+    """Its transport says so of itself."""
+    code = "from fastmcp.client.transports import SSETransport as t; print(t.legacy_only)"
+    assert says("fastmcp", code) == "True"
+
+
 def test_the_typescript_client_of_today_has_no_websocket() -> None:
     """It exports the two over HTTP."""
     for name, has_it in (("WebSocketClientTransport", "false"), ("SSEClientTransport", "true")):
