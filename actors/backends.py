@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +33,7 @@ from gateway.runtimes.ownership import (
     drop_stale_locks,
     reap,
     remove_instance,
+    remove_orphans,
 )
 from gateway.runtimes.process import ProcessRuntime
 from gateway.runtimes.process_records import sweep_processes
@@ -63,6 +65,8 @@ class Backends:
         self.runtime: Runtime = RuntimeByLaunch({"docker": self.engine, "process": processes})
         self.engine_used = False
         """Whether a container was ever asked for: only then is there something of ours to look for."""
+        self.engine_trouble = ""
+        """Why the engine could not be used when it was last asked; "" while it answers."""
         self._home = home
         self._lock = lock
         self._docker = docker
@@ -109,14 +113,24 @@ class Backends:
         return True
 
     async def reap_forever(self) -> None:
-        """Removes what killed gateways of this home left: at once where there is a sign of one, then now and then.
+        """Removes what nobody takes care of: at once where there is a sign of it, then now and then.
 
-        An engine that does not answer is tried again; it is no failure of ours.
+        That is what killed gateways of this home left, and what an engine in trouble kept of ours. An engine that does not
+        answer is tried again; it is no failure of ours.
         """
         while True:
             if self.engine_used or dead_instances(self._home):
                 await self._reap()
-            await trio.sleep(limits.REAP_PERIOD_S)
+            with trio.move_on_after(limits.REAP_PERIOD_S):
+                await self._wait_dropped()
+                await trio.sleep(limits.ORPHAN_RETRY_S)
+
+    async def _wait_dropped(self) -> None:
+        """Returns once a container of ours may have been left."""
+        if self._docker is None:
+            await trio.sleep_forever()
+        else:
+            await self._docker.holdings.dropped()
 
     async def aclose(self) -> None:
         """Removes by label what is still there of ours, gives up the engine's connections and the lock.
@@ -138,11 +152,16 @@ class Backends:
         await trio.to_thread.run_sync(sweep_pipes, self._home)
         if self._docker is None:
             return
+        docker = self._docker
         try:
-            await reap(self._docker, self._home)
+            await reap(docker, self._home)
+            await remove_orphans(docker, self.instance_id, docker.holdings)
         except BackendError as error:
+            docker.holdings.drop()
+            self.engine_trouble = str(error)
             log.debug("not_reaped", reason=str(error))
         else:
+            self.engine_trouble = ""
             drop_stale_locks(self._home)
 
     async def _remove_own(self, docker: DockerEngine) -> None:
@@ -154,7 +173,7 @@ class Backends:
 
 
 class _Watched:
-    """An engine that notes that it was used."""
+    """An engine that notes that it was used, and whether it answered."""
 
     def __init__(self, engine: Engine, backends: Backends) -> None:
         self._engine = engine
@@ -162,13 +181,23 @@ class _Watched:
 
     async def start(self, request: StartRequest) -> Link:
         """Starts a server."""
-        self._backends.engine_used = True
-        return await self._engine.start(request)
+        with self._noting():
+            return await self._engine.start(request)
 
     async def run(self, request: StartRequest) -> RunOutput:
         """Runs a container to its end."""
+        with self._noting():
+            return await self._engine.run(request)
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
         self._backends.engine_used = True
-        return await self._engine.run(request)
+        try:
+            yield
+            self._backends.engine_trouble = ""
+        except EngineUnreachable as error:
+            self._backends.engine_trouble = str(error)
+            raise
 
 
 class _NoEngine:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import trio
 
+from actors.list_retries import ListRetries
 from gateway import limits
 from gateway.catalog.model import EnabledServer
 from gateway.errors import GatewayError
@@ -63,9 +64,9 @@ class Listings:
         self._listers: dict[str, Lister] = {}
         self._known: dict[str, dict[Era, ServerLists]] = {}
         """By server, and by the era in which it was asked: not all servers show the same in both."""
-        self._failed_at: dict[str, float] = {}
-        self._reasons: dict[str, str] = {}
-        """Why the lists of a server could not be had when it was last tried."""
+        self._retries = ListRetries()
+        self._failures = trio.Event()
+        """Set where there may be something to try again by itself."""
         self._asked: dict[str, float] = {}
         """Servers whose lists are on their way, and since when."""
         self._complete = trio.Event()
@@ -120,7 +121,7 @@ class Listings:
         now = trio.current_time()
         return all(
             name in self._known
-            or now - self._failed_at.get(name, -limits.LIST_RETRY_S) < limits.LIST_RETRY_S
+            or self._retries.hopeless(name, now)
             or now - self._asked.get(name, now) >= patience_s
             for name in self._servers
         )
@@ -129,7 +130,7 @@ class Listings:
         """Which servers' lists are not known, and why; "" where none is missing."""
         absent = [name for name in self._servers if name not in self._known]
         told = [
-            f"{name} ({self._reasons.get(name, 'still being listed')})"
+            f"{name} ({self._retries.reason(name) or 'still being listed'})"
             for name in absent[:_GAPS_TOLD]
         ]
         return ", ".join([*told, *(["…"] if len(absent) > _GAPS_TOLD else [])])
@@ -153,8 +154,7 @@ class Listings:
         self._asked.pop(server, None)
         if server not in self._servers:
             return
-        self._failed_at.pop(server, None)
-        self._reasons.pop(server, None)
+        self._retries.forget(server)
         era = era_of(lists.version)
         known = self._known.setdefault(server, {})
         if known.get(era) != lists:
@@ -169,8 +169,8 @@ class Listings:
         # Not a warning: whoever found the error has logged it.
         log.debug("server_unlisted", server=server, reason=str(error))
         self._asked.pop(server, None)
-        self._reasons[server] = str(error)
-        self._failed_at[server] = trio.current_time()
+        self._retries.failed(server, str(error), trio.current_time())
+        self._failures.set()
         self._arrived()
 
     # --- life --------------------------------------------------------------------------------------------------
@@ -196,8 +196,7 @@ class Listings:
         for name, server in servers.items():
             old = before.get(name)
             if old is None or old.list_key != server.list_key:
-                self._failed_at.pop(name, None)
-                self._reasons.pop(name, None)
+                self._retries.forget(name)
                 self._asked.pop(name, None)
                 self._recall(server)
         if watched:
@@ -209,6 +208,7 @@ class Listings:
         """Tells of changes and saves what was learned, until cancelled. A slow disk holds up no news."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._save_forever)
+            nursery.start_soon(self._retry_forever)
             while True:
                 await self._dirty.wait()
                 await trio.sleep(limits.LIST_COALESCE_S)
@@ -252,12 +252,29 @@ class Listings:
             except OSError as error:
                 log.warning("list_cache_unwritable", server=name, reason=str(error))
 
+    async def _retry_forever(self) -> None:
+        """Tries again what failed, a few times: a client that was given less than all does not ask by itself."""
+        while True:
+            self._failures = trio.Event()
+            with trio.move_on_at(self._retries.next_due()) as pause:
+                await self._failures.wait()
+            if pause.cancelled_caught:
+                self._ask_due()
+
+    def _ask_due(self) -> None:
+        """Asks the pools of servers that failed and are due; those that went are forgotten."""
+        now = trio.current_time()
+        for name in self._retries.take_due(now):
+            if name in self._servers and name not in self._known and name not in self._asked:
+                self._asked[name] = now
+                self._listers[name].want_lists()
+
     def _ask_missing(self) -> None:
         """Asks the pools of unknown servers, once each until they answer."""
         now = trio.current_time()
         for name in self._servers:
-            failed = now - self._failed_at.get(name, -limits.LIST_RETRY_S) < limits.LIST_RETRY_S
-            if name not in self._known and name not in self._asked and not failed:
+            hopeless = self._retries.hopeless(name, now)
+            if name not in self._known and name not in self._asked and not hopeless:
                 self._asked[name] = now
                 self._listers[name].want_lists()
 

@@ -97,7 +97,7 @@ class Session:
     @property
     def is_idle(self) -> bool:
         """Whether it waits for nothing and nobody listens."""
-        return not self.is_busy and not self._outlets
+        return not (self.is_busy or self._stateless or self._outlets)
 
     # --- the transport's side ----------------------------------------------------------------------------------
 

@@ -164,10 +164,15 @@ class Gateway:
         """Whether new work is accepted."""
         return not self.sessions.draining
 
+    def degraded(self) -> bool:
+        """Whether the container engine did not answer when it was last asked."""
+        return bool(self._backends.engine_trouble)
+
     def report(self) -> dict[str, object]:
         """State for people."""
         return {
             "ready": self.ready(),
+            "engine_trouble": self._backends.engine_trouble,
             "sessions": len(self.sessions),
             "uptime_s": round(trio.current_time() - self.started, 1),
             "servers": [msgspec.to_builtins(door.state()) for door in self.doors.values()],

@@ -125,6 +125,11 @@ RELIST_PAUSE_S: Final = 0.5
 while it goes on saying so, for each reading costs every client something."""
 RELIST_PAUSE_CAP_S: Final = 60.0
 """Longest such pause, and how long a server must be quiet for the pauses to be short again."""
+LIST_RETRY_FLOOR_S: Final = 1.0
+"""After a server's lists could not be read, the first pause before they are tried again; doubles up to `LIST_RETRY_S`."""
+LIST_RETRIES: Final = 5
+"""How often they are tried again by itself, in half a minute: an engine that was restarted is back by then. Later, whoever
+asks for lists has them tried."""
 LIST_RETRY_S: Final = 30.0
 """After a server's lists could not be read, clients' lists do without it for this long before it is tried again."""
 LIST_COALESCE_S: Final = 0.05
@@ -169,6 +174,8 @@ REMOVE_TIMEOUT_S: Final = 10.0
 """Until a container is removed: what is slower is left to the next reaping."""
 PULL_RETRY_S: Final = 10.0
 """For so long a failed pull is not tried again: those who waited for it share its failure."""
+ORPHAN_RETRY_S: Final = 2.0
+"""After a container could not be removed, or an engine did not answer, how long until what nobody holds is looked for."""
 REAP_PERIOD_S: Final = 60.0
 """How often a gateway looks for what dead gateways of its home left behind."""
 

@@ -132,6 +132,9 @@ class Health(Protocol):
     def ready(self) -> bool:
         """Whether new work is accepted."""
 
+    def degraded(self) -> bool:
+        """Whether some of it cannot be done for now: the container engine is in trouble."""
+
     def report(self) -> dict[str, object]:
         """State for people: plain JSON types, no secrets."""
 

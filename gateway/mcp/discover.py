@@ -71,7 +71,7 @@ def parse_discover(result: msgspec.Raw) -> Discovered | None:
     """Reads a server's answer to a probe; None where it is no such answer, and the server a legacy one."""
     try:
         read = _decode_result(result)
-        said = meta.result_meta(meta.result_fields(result))
+        said = meta.checked_meta(meta.result_fields(result))
     except (msgspec.DecodeError, RecursionError, ProtocolFault):
         return None
     return Discovered(

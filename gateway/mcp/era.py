@@ -72,6 +72,14 @@ _RESULT_TYPES: Final[Mapping[str, tuple[frozenset[str], str]]] = {
 }
 """Results that are not the last word: the methods that may have them, and the extension that the client must declare."""
 
+_MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "tools/call": {"content": "[", "isError": "tf"},
+    "prompts/get": {"messages": "[", "description": '"'},
+    "resources/read": {"contents": "["},
+    "completion/complete": {"completion": "{"},
+}
+"""The members of a whole result that all revisions have, and how their JSON text begins. The first one must be there."""
+
 _RESOURCE_NOT_FOUND: Final = -32002
 """Until 2025-11-25; modern servers say -32602."""
 _INVALID_PARAMS: Final = -32602
@@ -82,6 +90,7 @@ _RESERVED: Final = range(-32099, -32019)
 _TYPE: Final = "resultType"
 _COMPLETE: Final = "complete"
 _READ: Final = "resources/read"
+_EMPTY: Final = msgspec.Raw(b"{}")
 _BRACE: Final = ord("{")
 
 _decode_fields = msgspec.json.Decoder(Fields).decode
@@ -122,11 +131,13 @@ def result_to_modern(
         extensions: those that the client declared in this request.
 
     Raises:
-        ProtocolFault: no object, or of a type that this client cannot be given.
+        ProtocolFault: no object, of a type that this client cannot be given, or without what the method's result must have.
     """
     members = _complete_call(method, meta.result_fields(result))
     kind = result_type(members)
     _check_type(kind, method, extensions)
+    if kind == _COMPLETE:
+        members = _whole(method, members)
     members[_TYPE] = msgspec.Raw(_encode(kind))
     if method in CACHEABLE and kind == _COMPLETE:
         good = cache_hint(members) if hint is None else hint
@@ -141,7 +152,8 @@ def result_to_legacy(
     """A server's result as a legacy client of that revision gets it.
 
     Raises:
-        ProtocolFault: no object, or not complete: questions and tasks are for who keeps the call.
+        ProtocolFault: no object; not complete, for questions and tasks are for who keeps the call; or without what the
+            method's result must have.
     """
     members = meta.result_fields(result)
     if result_type(members) != _COMPLETE:
@@ -150,7 +162,7 @@ def result_to_legacy(
     if method in CACHEABLE:
         members.pop(TTL, None)
         members.pop(SCOPE, None)
-    members = _complete_call(method, _without_server(members))
+    members = _whole(method, _complete_call(method, _without_server(members)))
     if method == "tools/call" and not is_object(members.get("structuredContent")):
         members.pop("structuredContent", None)
     row = versions.find(version)
@@ -165,6 +177,22 @@ def _check_type(kind: str, method: str, extensions: Collection[str]) -> None:
         raise ProtocolFault(f"The server answered {method} with a result of an unexpected type.")
 
 
+def _whole(method: str, members: Fields) -> Fields:
+    """The members, looked at by their first byte; what lies within them is the server's own. Optional nulls are left out.
+
+    Raises:
+        ProtocolFault: one is of another kind than every revision has it, or the one that must be there is not.
+    """
+    kept = members
+    for position, (name, openings) in enumerate(_MEMBERS.get(method, {}).items()):
+        opening = chr(memoryview(members[name])[0]) if name in members else ""
+        if position and opening in {"", "n"}:
+            kept = {key: value for key, value in kept.items() if key != name}
+        elif not opening or opening not in openings:
+            raise ProtocolFault(f"The server answered {method} without a {name!r} that is one.")
+    return kept
+
+
 def _complete_call(method: str, members: Fields) -> Fields:
     """A call's result with the content that all revisions ask for, which servers leave out beside structured content."""
     if method == "tools/call" and "content" not in members and result_type(members) == _COMPLETE:
@@ -174,7 +202,7 @@ def _complete_call(method: str, members: Fields) -> Fields:
 
 def _without_server(members: Fields) -> Fields:
     said = meta.result_meta(members)
-    if said.pop(meta.SERVER_INFO, None) is None:
+    if said.pop(meta.SERVER_INFO, None) is None and is_object(members.get(meta.META, _EMPTY)):
         return members
     if said:
         return {**members, meta.META: pack(said)}

@@ -123,7 +123,7 @@ def tagged(listen_id: Id, notification: Notification) -> Notification:
     """
     members = _members(notification)
     tag = {meta.SUBSCRIPTION: msgspec.Raw(_encode(listen_id))}
-    marked = {**members, meta.META: pack({**meta.result_meta(members), **tag})}
+    marked = {**members, meta.META: pack({**meta.checked_meta(members), **tag})}
     return Notification(notification.method, pack(marked))
 
 
@@ -170,7 +170,7 @@ def subscription_of(notification: Notification) -> Id | None:
     Raises:
         ProtocolFault: its params, their `_meta` or the id are ill-typed.
     """
-    tag = meta.result_meta(_members(notification)).get(meta.SUBSCRIPTION)
+    tag = meta.checked_meta(_members(notification)).get(meta.SUBSCRIPTION)
     try:
         return None if tag is None else _decode_id(tag)
     except msgspec.DecodeError as error:
@@ -184,7 +184,7 @@ def untagged(notification: Notification) -> Notification:
         ProtocolFault: its params or their `_meta` are no object.
     """
     members = _members(notification)
-    tags = meta.result_meta(members)
+    tags = meta.checked_meta(members)
     if tags.pop(meta.SUBSCRIPTION, None) is None:
         return notification
     members.pop(meta.META)

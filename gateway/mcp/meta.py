@@ -164,17 +164,13 @@ def with_server_info(result: msgspec.Raw, info: msgspec.Raw) -> msgspec.Raw:
     """The same result, with the gateway as its server; the upstream's own identity is kept under `UPSTREAM_INFO`.
 
     Raises:
-        ProtocolFault: the result is no object, or its `_meta` is none.
+        ProtocolFault: the result is no object.
     """
     return pack(name_server(result_fields(result), info))
 
 
 def name_server(result: Mapping[str, msgspec.Raw], info: msgspec.Raw) -> Fields:
-    """`with_server_info` on the fields of a result.
-
-    Raises:
-        ProtocolFault: its `_meta` is no object.
-    """
+    """`with_server_info` on the fields of a result."""
     meta = result_meta(result)
     upstream = meta.pop(SERVER_INFO, None)
     if upstream is not None and bytes(upstream) != bytes(info):
@@ -196,15 +192,26 @@ def result_fields(result: msgspec.Raw) -> Fields:
 
 
 def result_meta(result: Mapping[str, msgspec.Raw]) -> Fields:
-    """The `_meta` of a result or notification of a server; empty where there is none.
+    """The `_meta` of a server's result; empty where there is none, or what is there is no object.
+
+    Nobody can read the latter, and it is no reason to withhold a result: the server has done its work by then.
+    """
+    try:
+        return checked_meta(result)
+    except ProtocolFault:
+        return {}
+
+
+def checked_meta(members: Mapping[str, msgspec.Raw]) -> Fields:
+    """The `_meta` of what a server says, where something depends on it; empty where there is none.
 
     Raises:
         ProtocolFault: it is no object.
     """
     try:
-        return _decode_fields.decode(result.get(META, _EMPTY))
+        return _decode_fields.decode(members.get(META, _EMPTY))
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ProtocolFault('The server answered with a "_meta" that is no object.') from error
+        raise ProtocolFault('The server sent a "_meta" that is no object.') from error
 
 
 def _log_level(meta: Mapping[str, msgspec.Raw]) -> str | None:

@@ -38,6 +38,7 @@ from gateway.runtimes.engine_faults import not_started
 from gateway.runtimes.engine_freezer import EngineFreezer
 from gateway.runtimes.engine_http import Refused
 from gateway.runtimes.fifo_config import ImageFacts
+from gateway.runtimes.holdings import Holdings
 from gateway.runtimes.image_pulls import ImagePulls, ignore_progress
 from gateway.runtimes.link_attach import AttachStream, attach
 from gateway.runtimes.link_choice import LinkChoice, why_not_here
@@ -80,6 +81,7 @@ class DockerEngine:
         # Threads of our own: those of trio's default limiter may all be busy with files.
         self._threads = trio.CapacityLimiter(limits.ENGINE_THREADS)
         self._pulls = ImagePulls(self._api)
+        self.holdings = Holdings()
         self._links = links
         self._starts = ServerStarts(
             endpoint,
@@ -232,6 +234,7 @@ class DockerEngine:
             identity=identity,
             name=name,
             api_version=version,
+            holdings=self.holdings,
         )
 
     async def _inspect(self, image: str) -> ImageFacts:
@@ -248,10 +251,11 @@ class DockerEngine:
 
     async def _create_or_pull(self, image: str, create: Callable[[], str]) -> str:
         """Creates; where the image is missing, pulls it and creates again."""
-        with suppress(ImageMissing):
+        with suppress(ImageMissing), self.holdings.creating():
             return await self._act(create)
         await self._pulls.pull(image, self._on_pull)
-        return await self._act(create)
+        with self.holdings.creating():
+            return await self._act(create)
 
     async def _learn_place(self) -> Place:
         async with self._placing:

@@ -17,6 +17,7 @@ from gateway.runtimes.dial import dial
 from gateway.runtimes.docker_api import DockerApi
 from gateway.runtimes.engine_endpoint import Endpoint
 from gateway.runtimes.engine_http import Refused, post
+from gateway.runtimes.holdings import Holdings
 from gateway.telemetry.log import get_logger
 
 _log = get_logger("runtimes")
@@ -41,6 +42,7 @@ class EngineContainer:
         identity: str,
         name: str,
         api_version: str,
+        holdings: Holdings,
     ) -> None:
         self._endpoint = endpoint
         self._api = api
@@ -48,6 +50,8 @@ class EngineContainer:
         self._identity = identity
         self._name = name
         self._api_version = api_version
+        self._holdings = holdings
+        holdings.hold(identity)
 
     def __repr__(self) -> str:
         """Name and short id."""
@@ -102,11 +106,15 @@ class EngineContainer:
         Raises:
             EngineUnreachable, Refused
         """
+        removed = False
         try:
             await self._call(partial(self._api.remove, self._identity))
+            removed = True
         except BackendError as error:
             _log.warning("container_not_removed", container=self._name, error=str(error))
             raise
+        finally:
+            self._holdings.release(self._identity, removed=removed)
 
     async def _call(self, call: Callable[[], None]) -> None:
         """For what may be left to itself when the caller's time is up: a removal goes on all the same."""
@@ -114,7 +122,7 @@ class EngineContainer:
 
 
 async def discard(container: EngineContainer, stream: ContainerStream | None) -> None:
-    """Closes and removes; what cannot be removed was logged, and the next reaping finds it."""
+    """Closes and removes; what cannot be removed was logged, and the reaper finds that nobody holds it."""
     if stream is not None:
         await stream.aclose()
     with suppress(BackendError):

@@ -19,6 +19,7 @@ from typing import Final, Protocol
 from gateway.errors import BackendError
 from gateway.home import Home
 from gateway.runtimes.engine_facts import Found
+from gateway.runtimes.holdings import Holdings
 from gateway.telemetry.log import get_logger
 
 _log = get_logger("runtimes")
@@ -142,6 +143,19 @@ async def reap(engine: Containers, home: Home) -> list[str]:
         with claimed(home, instance_id) as dead:
             if dead:
                 removed += await _remove(engine, group)
+    return removed
+
+
+async def remove_orphans(engine: Containers, instance_id: str, holdings: Holdings) -> list[str]:
+    """Removes what a gateway that runs has on the engine though nobody holds it; gives the names.
+
+    Raises:
+        EngineUnreachable
+    """
+    orphans = holdings.orphans(await engine.find(instance_id=instance_id))
+    removed = await _remove(engine, orphans)
+    if len(removed) < len(orphans):
+        holdings.drop()
     return removed
 
 

@@ -5,7 +5,6 @@ Must not know whose events they are.
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import trio
@@ -26,31 +25,41 @@ async def stream_events(call: EventSink, backlog: Backlog, headers: Headers = ()
     Cancellation: the stream breaks; the backlog keeps what was not written.
     """
     await call.start(headers)
+    writer = _Writer(call, backlog)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_cancel_when_gone, call, nursery.cancel_scope)
-        await _write_all(call, backlog)
+        nursery.start_soon(writer.break_silences)
+        await writer.write_all()
         nursery.cancel_scope.cancel()
     if backlog.closed and not backlog.overflowed:
         await call.end()
 
 
-async def _write_all(call: EventSink, backlog: Backlog) -> None:
-    """Writes what there is as it comes, and a comment whenever it has been silent for long."""
-    while True:
-        chunk = _KEEPALIVE
-        # One scope for all events up to a silence: one for each event would cost more than the event.
-        with trio.CancelScope() as silence:
-            while True:
-                silence.deadline = trio.current_time() + limits.SSE_KEEPALIVE_S
-                chunk = await backlog.pull()
-                silence.deadline = math.inf
-                if not chunk:
-                    return
-                if silence.cancel_called:
-                    break  # it came at the last moment: what is written in a cancelled scope is lost
-                await call.write(chunk)
-                chunk = _KEEPALIVE
-        await call.write(chunk)
+class _Writer:
+    """Writes what there is as it comes, and a comment whenever it has been silent for long.
+
+    The comments are another task's: a time limit on each wait for an event costs more than the event.
+    """
+
+    def __init__(self, call: EventSink, backlog: Backlog) -> None:
+        self._call = call
+        self._backlog = backlog
+        self._spoke = trio.current_time()
+        """When something was written last."""
+
+    async def write_all(self) -> None:
+        """To the end of the backlog."""
+        while chunk := await self._backlog.pull():
+            self._spoke = trio.current_time()
+            await self._call.write(chunk)
+
+    async def break_silences(self) -> None:
+        """Until cancelled."""
+        while True:
+            await trio.sleep_until(self._spoke + limits.SSE_KEEPALIVE_S)
+            if self._spoke + limits.SSE_KEEPALIVE_S <= trio.current_time():
+                self._backlog.push(_KEEPALIVE, skippable=True)
+                self._spoke = trio.current_time()
 
 
 async def _cancel_when_gone(call: EventSink, scope: trio.CancelScope) -> None:

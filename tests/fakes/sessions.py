@@ -171,10 +171,15 @@ class FakeHealth:
 
     def __init__(self) -> None:
         self.accepting = True
+        self.in_trouble = False
 
     def ready(self) -> bool:
         """Whether new work is accepted."""
         return self.accepting
+
+    def degraded(self) -> bool:
+        """Whether some of it cannot be done."""
+        return self.in_trouble
 
     def report(self) -> dict[str, object]:
         """Something that must not be shown to strangers."""

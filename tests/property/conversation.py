@@ -35,15 +35,21 @@ _RETRIED: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 class Heard(list[tuple[dict[str, Any], str]]):
     """What one peer was sent: each message, and the method of the request that it answers, "" for none."""
 
-    def faults(self, revision: str, sender: str, *, strict: bool) -> Iterator[str]:
-        """What the peer's revision would refuse. Not `strict`: what the other side said wrong itself is let through."""
+    def faults(
+        self, revision: str, sender: str, *, strict: bool, other: str = MODERN
+    ) -> Iterator[str]:
+        """What the peer's revision would refuse.
+
+        Not `strict`: what the `other` side said wrong within its own messages is let through.
+        """
+        crossed = MODERN in {revision, other}
         for message, method in self:
             held = _GREETINGS.get(message.get("method", ""), revision)
             rules = spec(held)
             if strict:
                 found = rules.fault(message, answers=method, sender=sender)
             else:
-                found = rules.form_fault(message, sender=sender)
+                found = rules.form_fault(message, answers=method, sender=sender, crossed=crossed)
             if found is not None:
                 yield found
 
@@ -411,7 +417,9 @@ class Conversation:
             case "questions":
                 server.say(Result(request.id, raw(self._input_required())))
             case _:
-                body = self.draw(json_values | json_objects | _odd_results)
+                right = self.draw(talk.results(request.method, self.server))
+                nearly = _odd_results.map(lambda odd: {**right, **odd})
+                body = self.draw(nearly | nearly | json_objects | _odd_results | json_values)
                 server.say(Result(request.id, raw(body)))
 
     def _input_required(self) -> dict[str, Any]:
@@ -470,6 +478,10 @@ _odd_results = st.fixed_dictionaries(
     optional={
         "resultType": st.sampled_from(["complete", "input_required", "task", 7]),
         "content": json_values,
+        "isError": json_values,
+        "messages": json_values,
+        "description": json_values,
+        "completion": json_values,
         "contents": json_values,
         "inputRequests": json_values,
         "requestState": json_values,

@@ -6,7 +6,7 @@ Each message is held to the definition of its method, not to the union of all, i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -62,8 +62,8 @@ class Spec:
         """Whether the revision has a request or notification of that method."""
         return method in self._by_method
 
-    def complaint(self, name: str, value: object) -> str | None:
-        """What is wrong with a value, as that definition; None where nothing is."""
+    def complaint(self, name: str, value: object, *, within: bool = True) -> str | None:
+        """What is wrong with a value, as that definition; None where nothing is. Not `within`: only it and its members."""
         if name not in self._validators:
             kind = Draft202012Validator if self._place == "$defs" else Draft7Validator
             schema = {
@@ -71,7 +71,8 @@ class Spec:
                 "$ref": f"#/{self._place}/{name}",
             }
             self._validators[name] = kind(schema)
-        error: ValidationError | None = next(self._validators[name].iter_errors(value), None)
+        found: Iterator[ValidationError] = self._validators[name].iter_errors(value)
+        error = next((one for one in found if within or len(one.absolute_path) <= 1), None)
         if error is None:
             return None
         return f"{self.revision} {name}: {error.message[:300]} in {json.dumps(value)[:600]}"
@@ -89,11 +90,20 @@ class Spec:
             )
         return self._fault_of_result(answers, message["result"])
 
-    def form_fault(self, message: Mapping[str, Any], *, sender: str) -> str | None:
+    def form_fault(
+        self, message: Mapping[str, Any], *, answers: str = "", sender: str, crossed: bool
+    ) -> str | None:
         """What is wrong with the form of a message: its envelope and its method.
 
-        A result's `_meta` is left out: what a peer says wrong there is its own, and passes within one era.
+        Args:
+            message: it.
+            answers: the method of the request that it answers, if any.
+            sender: who says it.
+            crossed: it comes from the other era, so that the members of a result are held to the schema too, and only
+                what lies within them is the server's own. Within one era a result passes as it is, its `_meta` too.
         """
+        if "result" in message and crossed:
+            return self._fault_of_result(answers, message["result"], within=False)
         if isinstance(message.get("result"), dict):
             rest = {name: value for name, value in message["result"].items() if name != "_meta"}
             message = {**message, "result": rest}
@@ -130,17 +140,17 @@ class Spec:
             )
         return any(one["$ref"].endswith(f"/{name}") for one in found["anyOf"])
 
-    def _fault_of_result(self, method: str, result: object) -> str | None:
+    def _fault_of_result(self, method: str, result: object, *, within: bool = True) -> str | None:
         if (
             self.has("InputRequiredResult")
             and isinstance(result, dict)
             and result.get("resultType") == "input_required"
         ):
-            return self.complaint("InputRequiredResult", result)
+            return self.complaint("InputRequiredResult", result, within=within)
         name = _RESULTS.get(method, "Result")
         if name == "CallToolResult" and isinstance(result, dict) and "task" in result:
             name = "CreateTaskResult"
-        return self.complaint(name, result)
+        return self.complaint(name, result, within=within)
 
 
 @cache

@@ -33,6 +33,7 @@ results = st.fixed_dictionaries(
         "ttlMs": st.integers() | st.floats(allow_nan=False, allow_infinity=False) | odd,
         "cacheScope": st.sampled_from(["public", "private"]) | odd,
         "content": st.lists(blocks | odd, max_size=3) | odd,
+        "contents": st.lists(odd, max_size=2) | odd,
         "messages": st.lists(st.fixed_dictionaries({"content": blocks}) | odd, max_size=2) | odd,
         "structuredContent": odd,
         "_meta": metas,
@@ -89,9 +90,10 @@ def test_a_result_that_both_eras_have_comes_back(
     method: str, free: dict[str, object], version: str
 ) -> None:
     """Through a modern leg and a legacy one."""
-    there = era.result_to_modern(method, raw({"content": [], "free": free}), server_info=INFO)
+    both = {"content": [], "messages": [], "free": free}
+    there = era.result_to_modern(method, raw(both), server_info=INFO)
     back = era.result_to_legacy(method, there, version=version)
-    assert value_of(back) == {"content": [], "free": free}
+    assert value_of(back) == both
 
 
 codes = st.integers(-32110, -31990) | st.integers(-(2**40), 2**40)

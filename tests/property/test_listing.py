@@ -4,7 +4,8 @@ import contextlib
 import json
 
 import msgspec
-from hypothesis import given
+import pytest
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.errors import InvalidParams, ProtocolFault
@@ -111,3 +112,14 @@ def test_a_cursor_leads_back_and_other_texts_do_not(
         pass
     else:
         assert encode_cursor(start, fingerprint) == other
+
+
+_fingerprints = st.text("0123456789abcdef", min_size=1)
+
+
+@given(st.integers(0, 2**40), _fingerprints, _fingerprints)
+def test_a_cursor_is_good_for_one_list(offset: int, fingerprint: str, other: str) -> None:
+    """Once the list has changed, pages of the old one would miss items, or show them twice."""
+    assume(fingerprint != other)
+    with pytest.raises(InvalidParams):
+        decode_cursor(encode_cursor(offset, other), fingerprint)

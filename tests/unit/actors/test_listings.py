@@ -11,6 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from actors import listings as module
 from actors.listings import Listings
 from gateway import limits
+from gateway.errors import StartFailed
 from gateway.home import Home
 from gateway.jsonrpc import codec
 from gateway.mcp.listing import ServerLists
@@ -24,10 +25,12 @@ class Asked:
 
     def __init__(self) -> None:
         self.times = 0
+        self.asked = trio.Event()
 
     def want_lists(self) -> None:
         """Notes that it was asked."""
         self.times += 1
+        self.asked.set()
 
 
 async def test_servers_that_go_while_lists_are_saved_cost_nothing(
@@ -67,4 +70,38 @@ async def test_a_server_that_changes_while_it_is_asked_is_asked_again(
     listings.apply({"one": enabled("one", spec_hash="spec-2")}, {"one": new})
     await wait_all_tasks_blocked()
     assert (old.times, new.times) == (1, 1)
+    nursery.cancel_scope.cancel()
+
+
+async def test_lists_that_could_not_be_read_are_tried_again(
+    nursery: trio.Nursery, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """By itself, after pauses that grow, a few times: a client that was given less than all does not ask again."""
+    told: list[float] = []
+    listings = Listings(
+        Home(tmp_path), names="auto", changed=lambda: told.append(trio.current_time())
+    )
+    lister = Asked()
+    listings.apply({"one": enabled("one")}, {"one": lister})
+    nursery.start_soon(listings.run)
+    with trio.move_on_after(1):
+        await listings.wait_complete(5)
+    lister.asked = trio.Event()
+    begin = trio.current_time()
+    asked_at: list[float] = []
+    for _ in range(limits.LIST_RETRIES):
+        before = lister.times
+        listings.unlisted("one", StartFailed("no engine"))
+        await lister.asked.wait()
+        lister.asked = trio.Event()
+        assert lister.times == before + 1
+        asked_at.append(trio.current_time() - begin)
+    assert asked_at == pytest.approx([1, 3, 7, 15, 31])
+    assert listings.complete(5), "nobody waits for it meanwhile"
+    listings.learned("one", NOTHING)
+    await trio.sleep(1)
+    assert told[-1] > begin + 31
+    before = lister.times
+    await trio.sleep(100)
+    assert lister.times == before
     nursery.cancel_scope.cancel()

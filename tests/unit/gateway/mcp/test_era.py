@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -60,11 +61,13 @@ def test_a_legacy_result_is_complete_and_ours() -> None:
 @pytest.mark.parametrize("method", sorted(era.CACHEABLE))
 def test_a_result_that_may_be_kept_says_for_how_long(method: str) -> None:
     """Not at all, unless somebody knows better."""
-    assert modern(method, {})["ttlMs"] == 0
-    assert modern(method, {})["cacheScope"] == "private"
-    hinted = modern(method, {"ttlMs": 1, "cacheScope": "private"}, hint=CacheHint(9, private=False))
+    whole: dict[str, Any] = {"contents": []} if method == "resources/read" else {}
+    assert modern(method, whole)["ttlMs"] == 0
+    assert modern(method, whole)["cacheScope"] == "private"
+    kept = {**whole, "ttlMs": 1, "cacheScope": "private"}
+    hinted = modern(method, kept, hint=CacheHint(9, private=False))
     assert (hinted["ttlMs"], hinted["cacheScope"]) == (9, "public")
-    said = modern(method, {"ttlMs": 5, "cacheScope": "public"})
+    said = modern(method, {**whole, "ttlMs": 5, "cacheScope": "public"})
     assert (said["ttlMs"], said["cacheScope"]) == (5, "public")
 
 
@@ -111,13 +114,56 @@ def test_a_task_is_for_clients_that_know_tasks() -> None:
         ("tools/call", {"resultType": 3}),
         ("tools/call", {"resultType": None}),
         ("tools/call", []),
-        ("tools/call", {"content": [], "_meta": 3}),
     ],
 )
 def test_a_result_that_no_modern_client_understands_is_refused(method: str, result: Any) -> None:
     """The server is at fault."""
     with pytest.raises(ProtocolFault):
         modern(method, result)
+
+
+@pytest.mark.parametrize("convert", [modern, legacy])
+@pytest.mark.parametrize(
+    ("method", "result", "member"),
+    [
+        ("tools/call", {"content": 7}, "content"),
+        ("tools/call", {"content": {"type": "text"}}, "content"),
+        ("prompts/get", {}, "messages"),
+        ("prompts/get", {"messages": "hello"}, "messages"),
+        ("resources/read", {"contents": None}, "contents"),
+        ("completion/complete", {"completion": ["a"]}, "completion"),
+        ("tools/call", {"content": [], "isError": "yes"}, "isError"),
+        ("prompts/get", {"messages": [], "description": 7}, "description"),
+    ],
+)
+def test_a_result_without_what_every_revision_asks_for_is_refused(
+    convert: Callable[[str, object], Any], method: str, result: Any, member: str
+) -> None:
+    """Clients refuse it without a word on whose fault it is."""
+    with pytest.raises(ProtocolFault, match=member):
+        convert(method, result)
+
+
+@pytest.mark.parametrize("said", [3, None, "x", [], True])
+def test_a_meta_that_is_no_object_is_left_out(said: Any) -> None:
+    """The result is good without: nobody could read it, and its server has done the work."""
+    result = {"content": [], "_meta": said}
+    assert legacy("tools/call", result) == {"content": []}
+    assert modern("tools/call", result)["_meta"] == NAMED
+
+
+def test_null_is_nothing() -> None:
+    """Some servers write members that they do not use; clients know null nowhere."""
+    written = {"messages": [], "description": None}
+    assert legacy("prompts/get", written) == {"messages": []}
+    assert "description" not in modern("prompts/get", written)
+
+
+def test_what_lies_within_a_result_is_the_servers_own() -> None:
+    """Blocks of any kind cross: a client may know some that no revision has."""
+    content = [{"type": "hologram"}, 7]
+    assert modern("tools/call", {"content": content})["content"] == content
+    assert legacy("tools/call", {"content": content})["content"] == content
 
 
 def test_a_modern_result_leaves_behind_what_is_modern() -> None:
@@ -131,7 +177,7 @@ def test_a_modern_result_leaves_behind_what_is_modern() -> None:
         "ttlMs": 1,
         "_meta": {"x": 1},
     }
-    assert legacy("prompts/get", {"_meta": {}}) == {"_meta": {}}
+    assert legacy("prompts/get", {"messages": [], "_meta": {}}) == {"messages": [], "_meta": {}}
 
 
 @pytest.mark.parametrize("structured", [3, "x", [1], None, True])

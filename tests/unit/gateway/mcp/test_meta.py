@@ -190,7 +190,16 @@ def test_naming_twice_changes_nothing() -> None:
     assert json.loads(bytes(once)) == {"_meta": {SERVER: {"name": "mcpgw", "version": "0"}}}
 
 
-@pytest.mark.parametrize("result", [b"[]", b"3", b'{"_meta":[]}', b'{"_meta":null}', b"{"])
+@pytest.mark.parametrize("said", ["[]", "null", "3"])
+def test_a_meta_that_is_no_object_is_none(said: str) -> None:
+    """A result is good without; a notification may be tagged there, so that it cannot be told whose it is."""
+    members = params.fields(Raw(f'{{"_meta":{said}}}'.encode()))
+    assert meta.result_meta(members) == {}
+    with pytest.raises(ProtocolFault, match="_meta"):
+        meta.checked_meta(members)
+
+
+@pytest.mark.parametrize("result", [b"[]", b"3", b"{"])
 def test_a_result_that_is_none_is_the_servers_fault(result: bytes) -> None:
     """Its call fails, nothing else does."""
     with pytest.raises(ProtocolFault):

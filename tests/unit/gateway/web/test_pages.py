@@ -23,6 +23,16 @@ def test_health_is_503_while_nothing_new_is_accepted() -> None:
     assert health_page(health).status == 503
 
 
+def test_an_engine_in_trouble_is_told() -> None:
+    """Work is accepted all the same: remote servers and processes need no engine."""
+    health = FakeHealth()
+    health.in_trouble = True
+    page = health_page(health)
+    assert (page.status, page.body) == (200, b'{"status":"degraded"}\n')
+    health.accepting = False
+    assert health_page(health).status == 503
+
+
 class _Audit(HTMLParser):
     """Collects what a page would load or run."""
 

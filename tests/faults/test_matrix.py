@@ -1,0 +1,22 @@
+"""The fault matrix: a pairwise cover by default, all of it with `MCPGW_FAULTS=all` (`make faults`)."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.faults.cells import Cell, all_cells, pairwise
+from tests.faults.play import play
+from tests.faults.report import Record
+from tests.faults.stage import Stage
+
+pytestmark = pytest.mark.slow
+
+CELLS = all_cells() if os.environ.get("MCPGW_FAULTS") == "all" else pairwise()
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_a_fault(stage: Stage, record: Record, cell: Cell) -> None:
+    """Whoever asked is told once; others notice nothing; all is well again by itself; nothing is left."""
+    record.add(cell, play(stage, cell))
