@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import time
@@ -26,6 +27,7 @@ SDK: Final = "mcp==2.3.0"
 """What the fixture is made with, and the client that talks to the gateway."""
 HERE: Final = Path(__file__).parent
 
+_NOTES: Final = "FIXTURE_NOTES"
 _HARMLESS: Final = "test_simple_text"
 _MODERN: Final = "2026-07-28"
 
@@ -98,27 +100,51 @@ def _wake(url: str, capabilities: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def entry(fixture: Fixture, upstream: Upstream, folder: Path) -> Iterator[Mapping[str, Any]]:
-    """The catalog entry with which a gateway reaches the fixture."""
+def entry(
+    fixture: Fixture, upstream: Upstream, folder: Path, notes: Path | None = None
+) -> Iterator[Mapping[str, Any]]:
+    """The catalog entry with which a gateway reaches the fixture.
+
+    Args:
+        fixture: which of them.
+        upstream: how.
+        folder: for its log, where it is a server of its own.
+        notes: where it notes what it was told to stop; nowhere by default.
+    """
     match upstream:
         case "process":
-            form = {
-                "command": [str(client_venv(SDK)), "-m", f"fixture.{fixture}", "stdio"],
-                "env": {"PYTHONPATH": str(HERE)},
-            }
-            yield {"process": form}
+            yield {"process": {"command": pipe_command(fixture), "env": pipe_environ(notes)}}
         case "container":
             with engine_client() as engine:
                 image = fixture_image(engine)
             command = ["python3", "-m", f"{SERVERS_FOLDER}.{fixture}", "stdio"]
-            yield {"image": image, "command": command, "disableNetwork": True}
+            form = {"image": image, "command": command, "disableNetwork": True}
+            yield {**form, **(_mounted(notes) if notes else {})}
         case "http":
-            with served(fixture, folder) as url:
+            with served(fixture, folder, notes) as url:
                 yield {"remote": {"url": url, "transport_type": "streamable-http"}}
 
 
+def pipe_command(fixture: Fixture) -> list[str]:
+    """The words that start the fixture on a pipe."""
+    return [str(client_venv(SDK)), "-m", f"fixture.{fixture}", "stdio"]
+
+
+def pipe_environ(notes: Path | None = None) -> dict[str, str]:
+    """What it needs in its environment for that."""
+    return {"PYTHONPATH": str(HERE), **({_NOTES: str(notes)} if notes else {})}
+
+
+def _mounted(notes: Path) -> dict[str, Any]:
+    """The folder at the same path inside."""
+    return {
+        "volumes": [f"{notes}:{notes}"],
+        "env": [{"name": _NOTES, "value": str(notes)}],
+    }
+
+
 @contextmanager
-def served(fixture: Fixture, folder: Path) -> Iterator[str]:
+def served(fixture: Fixture, folder: Path, notes: Path | None = None) -> Iterator[str]:
     """The URL of the fixture over Streamable HTTP."""
     folder.mkdir(parents=True, exist_ok=True)
     port = _free_port()
@@ -126,6 +152,7 @@ def served(fixture: Fixture, folder: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [str(client_venv(SDK)), "-m", f"fixture.{fixture}", "http", str(port)],
             cwd=HERE,
+            env={**os.environ, **pipe_environ(notes)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -24,6 +24,8 @@ Outcome = Mapping[str, Any]
 TRANSPORTS: Final[tuple[Transport, ...]] = ("stdio", "sse", "streaming")
 _FOLDER: Final = Path(__file__).parent
 _DEADLINE_S: Final = 60.0
+_CONNECT_MS: Final = "60000"
+"""Its own patience of 15 s is too short for a machine with better things to do."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +67,10 @@ class Node:
 
 
 class Inspector:
-    """The inspector's command line: a process, and a session, for each step."""
+    """The inspector's command line: a process, and a session, for each step. `flags` go with each."""
+
+    def __init__(self, *flags: str) -> None:
+        self._flags = flags
 
     def do(self, target: Target, steps: Sequence[Step]) -> list[Outcome]:
         """Each step in a session of its own."""
@@ -80,7 +85,7 @@ class Inspector:
             "--cli",
             *_inspector_words(target),
         ]
-        command += ["--method", method]
+        command += ["--connect-timeout", _CONNECT_MS, *self._flags, "--method", method]
         if "name" in params:
             flag, more = (
                 ("--tool-name", "--tool-arg")
