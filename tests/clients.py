@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.npm import npm_environ
+from tests.npm import lock_of, npm_environ, project
 
 _INSTALL_TIMEOUT_S = 600.0
 _READY = ".ready"
@@ -54,24 +54,22 @@ def node_programs() -> Path:
 
 
 def node_project(packages: Sequence[str]) -> Path:
-    """A folder whose `node_modules` holds these npm packages; made at the first call.
+    """A folder whose `node_modules` holds these npm packages, and all others as their lock has them; made at the first call.
 
     Raises:
+        LookupError: they have no lock.
         subprocess.CalledProcessError: npm could not install them; its output is on stderr.
     """
+    lock = lock_of(packages)
 
     def install(folder: Path) -> None:
         folder.mkdir()
-        (folder / "package.json").write_text(
-            '{"name": "tests", "private": true, "type": "module"}\n'
-        )
-        _run(
-            ["npm", "install", "--silent", "--no-package-lock", *packages],
-            folder,
-            npm_environ(node_programs()),
-        )
+        (folder / "package.json").write_text(project(packages), encoding="utf-8")
+        (folder / "package-lock.json").write_text(lock, encoding="utf-8")
+        _run(["npm", "ci", "--silent"], folder, npm_environ(node_programs()))
 
-    return _cached("node", list(packages), install)
+    digest = hashlib.blake2b(lock.encode(), digest_size=8).hexdigest()
+    return _cached("node", [*packages, digest], install)
 
 
 def _cached(kind: str, key: Sequence[str], install: Callable[[Path], None]) -> Path:
