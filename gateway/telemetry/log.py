@@ -34,6 +34,9 @@ STDERR: Final = 2
 """The descriptor itself: `sys.stderr` may have been replaced, and has a buffer."""
 
 _ROOT: Final = "mcpgw"
+_MEMO_CHARS: Final = 64
+_MEMO_TEXTS: Final = 512
+"""Texts whose shown form is kept, each of so many characters at most: together some 100 KiB."""
 _LINES_PER_WRITE: Final = 16
 """Lines that are written, or lost, together: some 2 KiB, which a pipe takes in one piece or not at all."""
 _NAMES: Final = {
@@ -150,7 +153,7 @@ class ConsoleFormatter(logging.Formatter):
         clock = _clock(int(record.created))
         line = f"{clock}.{int(record.msecs):03} {_NAMES.get(record.levelno, 'info'):5} {_escape(_event(record))}"
         for key, value in _fields(record).items():
-            line += f" {_escape(key)}={_quote(value) if isinstance(value, str) else _plain(value)}"
+            line += f" {_escape(key)}={_shown(value)}"
         for row in _traceback(record).splitlines():
             line += f"\n    {_escape(row)}"
         return line
@@ -227,10 +230,18 @@ def _value(value: object) -> bool | int | float | str | None:
 
 def _text(text: str) -> str:
     """Masked and cut."""
+    if len(text) <= _MEMO_CHARS:
+        return _short(text, redact.generation)
     shown = redact(text, LOG_VALUE_CHARS)
     if len(text) <= LOG_VALUE_CHARS:
         return shown
     return f"{shown}… ({len(text) - LOG_VALUE_CHARS} more)"
+
+
+@lru_cache(maxsize=_MEMO_TEXTS)
+def _short(text: str, generation: int) -> str:  # noqa: ARG001 -- a new generation is another entry
+    """A text that needs no cutting, masked. Names of tools and clients come again with each call."""
+    return redact(text)
 
 
 def _traceback(record: logging.LogRecord) -> str:
@@ -241,11 +252,24 @@ def _traceback(record: logging.LogRecord) -> str:
     return redact(trace, LOG_TRACE_CHARS)
 
 
+def _shown(value: bool | float | str | None) -> str:  # noqa: FBT001 -- a field's value
+    """A field's value on the console."""
+    if not isinstance(value, str):
+        return _plain(value)
+    return _word(value) if len(value) <= _MEMO_CHARS else _quote(value)
+
+
 def _plain(value: float | None) -> str:
     """A number, truth value or None as JSON has it."""
     if value is None or isinstance(value, bool):
         return _CONSTANTS[value]
     return repr(value)
+
+
+@lru_cache(maxsize=_MEMO_TEXTS)
+def _word(text: str) -> str:
+    """`_quote` for short texts."""
+    return _quote(text)
 
 
 def _escape(text: str) -> str:

@@ -15,6 +15,8 @@ class Redaction:
     """The secret values seen so far, and their removal from texts."""
 
     def __init__(self) -> None:
+        self.generation = 0
+        """Counts the changes: what was masked before one of them is to be masked again."""
         self._forms: frozenset[str] = frozenset()
 
     def add(self, values: Iterable[str]) -> None:
@@ -24,6 +26,7 @@ class Redaction:
         """
         forms = {form for value in values for form in _written_forms(value)}
         self._forms |= {form for form in forms if len(form) >= MIN_SECRET_CHARS}
+        self.generation += 1
 
     def __call__(self, text: str, max_chars: int | None = None) -> str:
         """`text` with every occurrence masked; overlapping ones as one, so that no rest of the longer is left.

@@ -335,3 +335,11 @@ def test_values_on_the_console_are_json(value: object, shown: str) -> None:
     """Bare words apart."""
     assert console("x", key=value).endswith(f" key={shown}")
     assert shown == json.dumps(value)
+
+
+def test_a_text_that_was_shown_before_it_was_secret_is_masked_from_then_on() -> None:
+    """What is remembered of it is no longer true."""
+    text = "it-became-a-secret-later"
+    assert console("x", key=text) == f"info  x key={text}"
+    redact_values([text])
+    assert console("x", key=text) == "info  x key=***"
