@@ -193,7 +193,7 @@ def known_flags() -> set[str]:
 
 def test_flags_of_the_prose_exist() -> None:
     """A flag in backticks is one of ours, or stands behind the name of another program."""
-    others = {"--add-host", "--build-arg", "--version", "--json", "--platform"}
+    others = {"--add-host", "--build-arg", "--cli", "--version", "--json", "--platform"}
     known = known_flags() | others
     for page in PAGES:
         named = {found[0] for span in spans(page) if (found := re.match(r"--[a-z][a-z-]+", span))}
