@@ -32,6 +32,8 @@ _HARMLESS: Final = "test_simple_text"
 _MODERN: Final = "2026-07-28"
 
 _LISTENS_S: Final = 30.0
+_SPARES: Final = 2
+"""The suite opens a session for each scenario, and the fixture takes a second to start."""
 _LISTS_S: Final = 60.0
 _ENDS_S: Final = 10.0
 _POLL_S: Final = 0.05
@@ -60,7 +62,8 @@ def fronted(fixture: Fixture, upstream: Upstream, folder: Path) -> Iterator[str]
     """
     place = open_place(folder)
     with entry(fixture, upstream, folder) as fields:
-        place.write({"fixture": fields})
+        spares = {} if upstream == "http" else {"pool": {"warm": _SPARES}}
+        place.write({"fixture": {**fields, **spares}})
         place.run("tools", "ls", deadline_s=_LISTS_S)
         with through_gateway(place) as url:
             for capabilities in ({}, {"elicitation": {}}):

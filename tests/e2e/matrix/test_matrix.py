@@ -117,6 +117,8 @@ def check(report: Report, client: str, era: Era) -> None:
     steps = CLIENTS[client].steps
     assert set(report) == {"revision", *steps}
     wrong = {step: report[step] for step in steps if not FULFILLED[step](report[step])}
+    if CLIENTS[client].may_miss_last_report and wrong.get("progress") == _REPORTS[:-1]:
+        del wrong["progress"]
     assert not wrong, wrong
 
 
@@ -143,10 +145,12 @@ def _has_three_kinds(result: Any) -> bool:
     return [part["type"] for part in result.get("content", ())] == ["text", "image", "resource"]
 
 
+_REPORTS = [[0, 100], [50, 100], [100, 100]]
+
 FULFILLED: Mapping[str, Callable[[Any], bool]] = {
     "list": _lists_all,
     "call": _has_three_kinds,
-    "progress": lambda steps: steps == [[0, 100], [50, 100], [100, 100]],
+    "progress": lambda reports: reports == _REPORTS,
     "cancel": lambda found: found == {"told": True, "goes on": True},
     "elicit": lambda found: found == {"questions": ["What is your name?"], "text": "Hello, Ada!"},
     "subscribe": lambda found: found == {"updated": "test://watched-resource"},
