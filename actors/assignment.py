@@ -117,7 +117,8 @@ def _start(slots: Sequence[Slot], owner: str, pooling: Pooling) -> Start | Await
     """One more container, in place of somebody's idle one where there are too many."""
     if len(slots) < pooling.max:
         return Start()
-    victim = _victim(slots, owner)
+    # Those that were evicted and still stop count: a crowd must not outrun the engine.
+    victim = _victim(slots, owner) if len(slots) < 2 * pooling.max else None
     return Start(evict=victim) if victim is not None else Await()
 
 
