@@ -11,8 +11,8 @@ from gateway import limits
 from gateway.errors import BackendError, Gone
 from gateway.runtimes.stderr_tail import StderrTail
 
-_EXIT_STATUS_S: Final = 2.0
-"""How long the end of stdout may be held back to learn the exit status: mostly milliseconds, a second on a busy engine."""
+_EXIT_STATUS_S: Final = 0.5
+"""How long the end of stdout may be held back to learn the exit status: the engine knows it within milliseconds."""
 
 
 class Container(Protocol):

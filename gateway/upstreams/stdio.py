@@ -40,6 +40,8 @@ class StdioPipe:
         self._queued_bytes = 0
         # Where the writer waits for frames.
         self._idle_writer = trio.lowlevel.ParkingLot()
+        # Set once the server's output has ended.
+        self._ended = trio.Event()
         # Whether `send` has written since the server was last heard: then frames are worth gathering.
         self._gathering = False
         # Ends a write that the server does not take when the pipe is closed.
@@ -95,7 +97,10 @@ class StdioPipe:
                         await self._link.send_all(rest)
         except Gone:
             self._stop_sending(f"server {self._server!r} ({self.name}) no longer reads its input")
-            # A server that cannot be asked is of no use; closing it lets `receive` see the end.
+            # One that has ended is seen to by `receive`, which learns how; whoever closes first would never know. One that
+            # lives and cannot be asked is of no use: closing it lets `receive` see the end.
+            with trio.move_on_after(limits.LAST_WORDS_WAIT_S):
+                await self._ended.wait()
             await self._link.aclose()
         finally:
             self._stop_sending(f"server {self._server!r} ({self.name}) was stopped")
@@ -108,6 +113,7 @@ class StdioPipe:
         while not self._arrived:
             chunk = await self._link.receive_some()
             if not chunk:
+                self._ended.set()
                 self._take(self._lines.rest())
                 break
             self._gathering = False

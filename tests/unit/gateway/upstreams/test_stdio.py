@@ -272,3 +272,16 @@ async def test_repr_shows_what_waits(link: MemoryLink) -> None:
     pipe = StdioPipe(link, server="fake")
     pipe.send(PING)
     assert repr(pipe) == f"<StdioPipe fake over mcp-fake-1: open, {len(PING_LINE)} bytes queued>"
+
+
+async def test_a_server_that_ends_while_it_is_written_to_is_said_to_have_ended(
+    pipe: StdioPipe, link: MemoryLink, autojump_clock: MockClock
+) -> None:
+    """Whoever meets the broken pipe first must not close it before it is known how the server ended."""
+    link.stdin.close()
+    pipe.send(PING)
+    await trio.testing.wait_all_tasks_blocked()
+    link.die(7)
+    with pytest.raises(Gone, match="exited with status 7"):
+        await pipe.receive()
+    assert link.closed <= 1
