@@ -281,7 +281,7 @@ async def test_a_server_that_ends_while_it_is_written_to_is_said_to_have_ended(
     link.stdin.close()
     pipe.send(PING)
     await trio.testing.wait_all_tasks_blocked()
+    assert link.closed == 0
     link.die(7)
     with pytest.raises(Gone, match="exited with status 7"):
         await pipe.receive()
-    assert link.closed <= 1
