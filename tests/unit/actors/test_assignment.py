@@ -76,6 +76,14 @@ def test_at_the_limit_the_longest_idle_container_goes() -> None:
     assert place(slots, "a", POOLING, waiting=0) == Start(evict=2)
 
 
+def test_evictions_wait_for_those_that_still_stop() -> None:
+    """A crowd of owners must not have containers started faster than the engine ends them."""
+    stopping = [slot(n, f"o{n}", stale=True, stopping=True) for n in range(2, 2 * POOLING.max)]
+    assert place([slot(1, "b"), *stopping], "a", POOLING, waiting=0) == Start(evict=1)
+    one_more = slot(2 * POOLING.max, "c", stale=True, stopping=True)
+    assert place([slot(1, "b"), *stopping, one_more], "a", POOLING, waiting=0) == Await()
+
+
 def test_at_the_limit_with_all_busy_the_call_waits() -> None:
     """Nobody's call is killed for another's."""
     slots = [slot(n, f"o{n}", inflight=1) for n in range(3)]
