@@ -145,6 +145,9 @@ class Listener:
                 await self._find_and_subscribe()
                 while self._unanswered:
                     await self._answered.wait()
+            if self._scope.cancel_called:
+                # It was closed in the very moment in which the wait was over.
+                return
             self._acknowledge()
             with trio.move_on_after(limits.CALL_TIMEOUT_S):
                 await self._find_and_subscribe()

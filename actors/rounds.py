@@ -36,6 +36,7 @@ class Rounds:
         ask: puts a request to the client.
         send: sends a call to the server, once more.
         settle: ends a call.
+        withdrawn: told of a call that is forgotten: whoever took it back says what its client is told.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class Rounds:
         ask: Callable[[ServerRequest], None],
         send: Callable[[Call], None],
         settle: Callable[[Call, Answer | None], None],
+        withdrawn: Callable[[], None],
     ) -> None:
         self._server = server
         self._ask = ask
         self._send = send
         self._settle = settle
+        self._withdrawn = withdrawn
         self._open: dict[_Round, None] = {}
         self._due: deque[tuple[float, Call]] = deque()
         self._work = trio.Event()
@@ -117,7 +120,10 @@ class Rounds:
         self._open.pop(opened, None)
         call = opened.call
         call.holder = None
-        if outcome is None or isinstance(outcome, Failure):
+        if outcome is None:
+            self._withdrawn()
+            return
+        if isinstance(outcome, Failure):
             self._settle(call, outcome)
             return
         call.extend()

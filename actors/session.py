@@ -69,8 +69,8 @@ class Session:
         self.is_closed = False
         self._house = house
         self._calls: dict[Id, Call] = {}
-        self._pending: dict[Id, tuple[str, trio.CancelScope]] = {}
-        """Requests that wait for unknown lists: their method, and how to end the wait."""
+        self._pending: dict[Id, _Wait] = {}
+        """Requests that wait for unknown lists."""
         self._stateless: dict[Id, Callable[[], None]] = {}
         """Unanswered requests of the modern era, with what cancels each."""
         self._outlets: list[Outlet] = []
@@ -138,8 +138,8 @@ class Session:
         if self.is_closed:
             return
         self.is_closed = True
-        for _, scope in list(self._pending.values()):
-            scope.cancel()
+        for wait in list(self._pending.values()):
+            wait.scope.cancel()
         ended = Failure(None, -32000, _ENDED)
         for call in list(self._calls.values()):
             call.withdraw("session ended", answer=ended)
@@ -417,18 +417,19 @@ class Session:
         enough: Callable[[], bool] = lambda: False,
     ) -> None:
         """Acts once all lists, or `enough` of them, are known, or cannot be waited for any longer."""
-        scope = trio.CancelScope()
+        wait = _Wait(request.method)
 
         async def wait_and_act() -> None:
             is_over = False
             try:
-                with scope, trio.move_on_after(within_s):
+                with wait.scope, trio.move_on_after(within_s):
                     await self._house.listings.wait_complete(within_s, enough=enough)
-                is_over = not scope.cancelled_caught
+                # Also where it was ended in the very moment in which it was over.
+                is_over = not wait.scope.cancel_called
             finally:
                 del self._pending[request.id]
                 self._house.request_ended()
-                if scope.cancel_called and not self.is_closed:
+                if wait.withdrawn:
                     outlet.finish(None)
                 elif not is_over:
                     # All such waits end so where their actor crashes, or stops: whoever waits learns of it.
@@ -441,7 +442,7 @@ class Session:
                 self._refuse(request.id, outlet, error)
 
         self._house.spawn(wait_and_act)
-        self._pending[request.id] = (request.method, scope)
+        self._pending[request.id] = wait
 
     def _reply(self, request_id: Id, outlet: Outlet, result: msgspec.Raw) -> None:
         """Sends a result."""
@@ -474,14 +475,15 @@ class Session:
         if (call := self._calls.get(request_id)) is not None:
             call.withdraw("cancelled by the client")
         elif (pending := self._pending.get(request_id)) is not None:
-            pending[1].cancel()
+            pending.withdrawn = True
+            pending.scope.cancel()
         elif (cancel := self._stateless.pop(request_id, None)) is not None:
             cancel()
 
     def lists_changed(self) -> None:
         """Tells the client which lists are no longer as it was shown them, once each."""
         if self._initialized:
-            for notice in self._view.news({method for method, _ in self._pending.values()}):
+            for notice in self._view.news({wait.method for wait in self._pending.values()}):
                 self._tell(Notification(notice))
 
     def override(self, server: str, lists: ServerLists | None) -> None:
@@ -523,6 +525,17 @@ class Session:
         except GatewayError:
             return True
         return not self._profile.log_level or log_levels.passes(level, self._profile.log_level)
+
+
+class _Wait:
+    """A request that waits for unknown lists."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+        self.scope = trio.CancelScope()
+        """Ends the wait."""
+        self.withdrawn = False
+        """Its client wants no answer any more; otherwise it is owed one, however the wait ends."""
 
 
 class _Stateless:

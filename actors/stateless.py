@@ -143,7 +143,7 @@ class StatelessDesk:
         scope = trio.CancelScope()
 
         def cancel() -> None:
-            if scope in self._lists:
+            if scope in self._lists and not scope.cancel_called:
                 self._lists[scope] = False
                 scope.cancel()
 
@@ -159,7 +159,8 @@ class StatelessDesk:
         try:
             with scope, trio.move_on_after(limits.UNCACHED_LIST_WAIT_S):
                 await self._house.listings.wait_complete(limits.UNCACHED_LIST_WAIT_S)
-            is_over = not scope.cancelled_caught
+            # Also where it was ended in the very moment in which it was over.
+            is_over = not scope.cancel_called
         finally:
             is_wanted = self._lists.pop(scope)
             self._house.request_ended()

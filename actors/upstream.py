@@ -88,7 +88,11 @@ class Upstream:
         self._asked: dict[Id, ServerRequest] = {}
         """Requests of the server that wait for the client, by the server's own ids."""
         self._rounds = Rounds(
-            server=server, ask=listener.asked, send=self.start, settle=self._settle
+            server=server,
+            ask=listener.asked,
+            send=self.start,
+            settle=self._settle,
+            withdrawn=listener.answered,
         )
         self._standing: dict[Id, Call] = {}
         """Subscriptions, which no answer ends: they keep nobody busy."""
