@@ -418,6 +418,7 @@ class ContainerPool:
             waiting=len(self._waiting),
             failures=self._failures.count,
             last_error=str(self._failures.last_error or ""),
+            mail=self._mailbox.depth,
             tally=self._tally.report(),
             memory_bytes=self._memory.held_bytes(self.server),
         )

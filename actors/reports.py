@@ -43,6 +43,8 @@ class PoolState(msgspec.Struct, frozen=True):
     waiting: int
     failures: int
     last_error: str
+    mail: int = 0
+    """What waits in its mailbox."""
     tally: Tallied = Tallied()
     memory_bytes: int = 0
     """What its containers use: as measured last, else the most that they may."""

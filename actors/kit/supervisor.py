@@ -53,12 +53,13 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChildState(msgspec.Struct, frozen=True):
-    """A child at one moment. `since` is when `state` began, on trio's clock."""
+    """A child at one moment. `since` is when `state` began, on trio's clock; `mail` waits in its spec's mailboxes."""
 
     name: str
     state: State
     restarts: int
     since: float
+    mail: int = 0
 
 
 class Supervisor:
@@ -287,7 +288,8 @@ class _Child:
 
     def report(self) -> ChildState:
         """How it is now."""
-        return ChildState(self.spec.name, self._state, self._restarts, self._since)
+        mail = sum(mailbox.depth for mailbox in self.spec.mailboxes)
+        return ChildState(self.spec.name, self._state, self._restarts, self._since, mail)
 
     def _enter(self, state: State) -> None:
         self._state: State = state

@@ -6,7 +6,7 @@ The hashes are keyed: they cover secret values, and a hash of a secret without a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, TypeVar
 
 import msgspec
@@ -21,6 +21,7 @@ from gateway.catalog.model import (
     Launch,
     ParsedCatalog,
     Pooling,
+    RemoteLaunch,
     ServerEntry,
     Snapshot,
     SnapshotDiff,
@@ -87,6 +88,19 @@ def diff_snapshots(old: Snapshot, new: Snapshot) -> SnapshotDiff:
         ),
         relisted=tuple(name for name in both if _is_relisted(old.servers[name], new.servers[name])),
     )
+
+
+def secret_values(snapshot: Snapshot) -> Iterator[str]:
+    """The values that nobody may read in a log: declared secrets, and what remote servers get as headers."""
+    for server in snapshot.servers.values():
+        launch = server.launch
+        if isinstance(launch, RemoteLaunch):
+            for value in launch.headers.values():
+                # "Bearer <secret>": the scheme is no secret, and its word may stand anywhere.
+                yield value.rpartition(" ")[2]
+        else:
+            for secret in server.entry.secrets:
+                yield launch.env.get(secret.env, "")
 
 
 def pooling_of(entry: ServerEntry, defaults: PoolDefaults) -> Pooling:

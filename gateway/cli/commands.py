@@ -18,6 +18,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "config": Command("gateway.cli.config", "read and change the settings of servers"),
     "tools": Command("gateway.cli.tools", "list, inspect and call tools as a client would"),
     "pool": Command("gateway.cli.pool", "show how well running gateways keep servers ready"),
+    "ps": Command("gateway.cli.ps", "show what lives in running gateways"),
     "token": Command("gateway.cli.token", "show the bearer token of the network transports"),
     "import": Command("gateway.cli.import_", "take over the settings of a Docker installation"),
     "doctor": Command("gateway.cli.doctor", "check the machine; each failure comes with its fix"),

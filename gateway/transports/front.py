@@ -29,8 +29,10 @@ from gateway.transports.streamable_http import SESSION_HEADER
 from gateway.web.health import health_page
 from gateway.web.help import SECURITY_HEADERS, help_page
 from gateway.web.page import Page
+from gateway.web.status import status_page
 
 _HEALTH: Final = "/health"
+_STATUS: Final = "/status"
 _ROOT: Final = "/"
 _WEBSOCKET: Final = "/ws"
 _WANTED_HEADERS: Final = b"access-control-request-headers"
@@ -103,6 +105,7 @@ class Front:
             "/sse": {"GET": sse.get, "POST": sse},
             "/messages": {"POST": sse},
             _WEBSOCKET: {"GET": _ask_for_upgrade},
+            _STATUS: {"GET": self._tell_status},
         }
 
     def admit(self, head: RequestHead) -> Reply | Posting | Serving:
@@ -183,9 +186,14 @@ class Front:
             path = "/sse" if _is_sse(head) else "/mcp"
         if path not in self._routes:
             raise Refused(
-                "there is nothing at this address: try /mcp, /sse, /ws or /health", status=404
+                "there is nothing at this address: try /mcp, /sse, /ws, /health or /status",
+                status=404,
             )
         return self._routes[path]
+
+    async def _tell_status(self, call: HttpCall, principal: Principal) -> None:  # noqa: ARG002 -- a service's signature
+        """Tells whoever may use the gateway how it is."""
+        await call.respond(_reply(status_page(self._health)))
 
     def _help(self, head: RequestHead) -> Reply:
         host = head.text(b"host") or f"localhost:{limits.DEFAULT_PORT}"

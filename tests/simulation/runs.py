@@ -106,7 +106,10 @@ async def _run(
         engine = Engine(nursery, oracle, schedule.seed)
         bombs = Bombs()
         baseline = trio.lowlevel.current_statistics().tasks_living
-        with patch("actors.supervisor.ChildSpec", bombs.spec):
+        with (
+            patch("actors.supervisor.ChildSpec", bombs.spec),
+            patch("actors.servers.ChildSpec", bombs.spec),
+        ):
             world = World(schedule, oracle=oracle, engine=engine, disk=disk, clock=clock, home=home)
             world.bombs = bombs
             try:

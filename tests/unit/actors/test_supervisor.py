@@ -250,14 +250,38 @@ async def test_drain_waits_for_calls_in_flight(
 async def test_the_report_shows_servers_and_actors(
     open_house: Callable[..., Any], autojump_clock: MockClock
 ) -> None:
-    """People see what runs; secrets and whole session ids are not in it."""
+    """People see what runs, under whom; secrets and whole session ids are not in it."""
     async with open_house() as house:
-        await house.client()
-        report = house.gateway.report()
+        client = await house.client()
+        await call(client, "one__echo")
+        report: Any = house.gateway.report()
         assert report["ready"] is True
         assert report["sessions"] == 1
-        names = [actor["name"] for actor in report["actors"]]  # type: ignore[attr-defined]
-        assert {"deadlines", "sessions", "listings", "reaper", "snapshots"} <= set(names)
+        actors = {actor["name"]: actor for actor in report["tree"]["children"]}
+        assert {"deadlines", "sessions", "listings", "reaper", "snapshots"} <= set(actors)
+        assert {actor["state"] for actor in actors.values()} == {"running"}
+        (pool,) = (actor for name, actor in actors.items() if name.startswith("pool:one:"))
+        (container,) = pool["children"]
+        assert (container["state"], container["inflight"]) == ("idle", 0)
+        assert container["owner"].startswith("session:")
+        assert client.session.id not in json.dumps(report)
+
+
+async def test_a_server_that_drains_is_shown_until_it_is_gone(
+    open_house: Callable[..., Any], autojump_clock: MockClock
+) -> None:
+    """Who removed it sees why something of it still runs."""
+    async with open_house() as house:
+        client = await house.client()
+        house.engine.start_s = 5.0
+        client.ask("tools/call", name="one__echo", arguments={"text": "hi"})
+        house.write("version: 3\nregistry:\n  two: {image: 'two:1'}\n")
+        await wait_all_tasks_blocked()
+        report: Any = house.gateway.report()
+        assert "one" in {server["server"] for server in report["servers"]}
+        await trio.sleep(10)
+        report = house.gateway.report()
+        assert {server["server"] for server in report["servers"]} == {"two"}
 
 
 async def test_a_gateway_tells_its_state_on_its_socket(

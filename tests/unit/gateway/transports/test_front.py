@@ -113,6 +113,22 @@ async def test_health_needs_neither_token_nor_host(site: Site) -> None:
         assert (await client.get("/health")).status_code == 503
 
 
+async def test_the_state_is_for_who_may_use_the_gateway(site: Site) -> None:
+    """It names servers: neither strangers nor foreign pages see it."""
+    async with site.client() as client:
+        told = await client.get("/status")
+        assert (told.status_code, told.json()) == (200, site.health.report())
+        assert told.headers["cache-control"] == "no-store"
+        assert (await client.post("/status")).status_code == 405
+        client.headers["Host"] = "evil.example.com"
+        assert (await client.get("/status")).status_code == 403
+        client.headers["Host"] = "localhost"
+        del client.headers["Authorization"]
+        refused = await client.get("/status")
+        assert refused.status_code == 401
+        assert "private-name" not in refused.text
+
+
 async def test_while_nothing_new_is_accepted_requests_are_503(site: Site) -> None:
     """With a time to come back; what ends work still passes."""
     async with site.connect() as client:
