@@ -18,6 +18,7 @@ from gateway.jsonrpc import codec
 from gateway.jsonrpc.ids import IdMap
 from gateway.jsonrpc.messages import Failure, Message, Notification, Request, Result
 from gateway.mcp import params, questions, versions
+from gateway.telemetry.refusals import refused
 
 OVERLOADED = -32000
 
@@ -47,6 +48,7 @@ class BackChannel:
             request.refuse(f"this client does not serve {request.method}")
             return
         if len(self._open) >= limits.MAX_SERVER_REQUESTS:
+            refused("to_clients.MAX_SERVER_REQUESTS")
             request.refuse("too many requests wait for this client already", code=OVERLOADED)
             return
         number = self._open.add(request)

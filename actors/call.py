@@ -17,6 +17,7 @@ from gateway import limits
 from gateway.jsonrpc.messages import Failure, Id, Message
 from gateway.mcp.profile import NEUTRAL, ClientProfile
 from gateway.mcp.targets import TASKS
+from gateway.telemetry.refusals import refused
 
 Answer = msgspec.Raw | Failure
 """A result as the server wrote it, or an error; a `Failure` here carries no id."""
@@ -189,6 +190,7 @@ def _expire(call: Call) -> None:
     """Ends a call whose deadline has passed."""
     if call.is_settled:
         return
+    refused("to_servers.CALL_TIMEOUT_S")
     failure = Failure(
         None,
         -32000,

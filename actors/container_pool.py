@@ -39,6 +39,7 @@ from gateway.mcp.profile import ClientProfile, stranger
 from gateway.mcp.spoken import UNASKED, Spoken
 from gateway.ports import Freezer
 from gateway.telemetry.log import get_logger
+from gateway.telemetry.refusals import refused
 
 log = get_logger("pool")
 
@@ -186,6 +187,7 @@ class ContainerPool:
                 self._claim(self._fleet[key], call)
             case assignment.Start(evict):
                 if (error := self._failures.refusal(self.server.name)) is not None:
+                    refused("to_servers.START_BACKOFF_S")
                     call.settle(failure_of(error))
                     return
                 if evict is not None:

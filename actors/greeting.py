@@ -23,6 +23,7 @@ from gateway.mcp.identity import CLIENT_INFO
 from gateway.mcp.meta import stamp
 from gateway.mcp.profile import NEUTRAL, ClientProfile
 from gateway.mcp.spoken import UNASKED, Spoken
+from gateway.telemetry.refusals import refused
 
 _SHOWN_CHARS = 100
 """Of what a server says it speaks, in an error."""
@@ -62,9 +63,12 @@ async def greet(
         if await _discover(upstream, within_s=patience_s):
             return spoken.learn("modern", speaks=True)
         spoken = spoken.learn("modern", speaks=False)
-    refusal = await _initialize(
-        upstream, profile, within_s=max(0.0, deadline - trio.current_time())
-    )
+    left_s = max(0.0, deadline - trio.current_time())
+    try:
+        refusal = await _initialize(upstream, profile, within_s=left_s)
+    except TooSlow:
+        refused("to_servers.INITIALIZE_TIMEOUT_S")
+        raise
     if refusal is not None:
         # Known as a legacy server or not: it may be another one by now.
         left_s = max(0.0, deadline - trio.current_time())

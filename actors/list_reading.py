@@ -16,6 +16,7 @@ from gateway.mcp.cache_hints import CacheHint, merged_hint
 from gateway.mcp.listing import KINDS, Item, Kind, ServerLists
 from gateway.mcp.param_headers import usable_schema
 from gateway.telemetry.log import get_logger
+from gateway.telemetry.refusals import refused
 
 log = get_logger("listing")
 
@@ -82,9 +83,13 @@ async def _read_list(upstream: Upstream, kind: Kind) -> tuple[tuple[Item, ...], 
         if cursor in seen:
             break
         if len(items) > limits.MAX_LIST_ITEMS or size > limits.MAX_LIST_BYTES:
+            many = len(items) > limits.MAX_LIST_ITEMS
+            refused("from_servers.MAX_LIST_ITEMS" if many else "from_servers.MAX_LIST_BYTES")
             complaints.append("it is too long, the rest is left out")
             break
         seen.add(cursor)
+    else:
+        refused("from_servers.MAX_LIST_PAGES")
     _complain(upstream.server, kind, complaints)
     return tuple(items[: limits.MAX_LIST_ITEMS]), merged_hint(hints)
 

@@ -23,6 +23,7 @@ from gateway.jsonrpc.codec import raw
 from gateway.jsonrpc.messages import Failure, Id, Notification
 from gateway.mcp import capabilities, listen
 from gateway.telemetry.log import get_logger
+from gateway.telemetry.refusals import refused
 
 log = get_logger("listening")
 
@@ -83,6 +84,7 @@ class Listening:
             return
         if call.method == "resources/subscribe":
             if len(self._uris) >= limits.MAX_SUBSCRIBED_URIS:
+                refused("from_clients.MAX_SUBSCRIBED_URIS")
                 call.settle(Failure(None, -32000, "too many resources are subscribed to"))
                 return
             self._uris[uri] = None

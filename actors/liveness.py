@@ -10,6 +10,7 @@ from actors.upstream import Upstream
 from gateway import limits
 from gateway.errors import GatewayError, TooSlow
 from gateway.telemetry.log import get_logger
+from gateway.telemetry.refusals import refused
 
 log = get_logger("liveness")
 
@@ -21,6 +22,7 @@ async def end_when_hung(upstream: Upstream) -> None:
         try:
             await upstream.inquire(upstream.dialect.sign_of_life, {}, within_s=limits.SETTLE_S)
         except TooSlow:
+            refused("to_servers.SETTLE_S")
             log.warning("server_hung", server=upstream.server, name=upstream.pipe.name)
             upstream.end(
                 TooSlow(

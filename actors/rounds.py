@@ -24,6 +24,7 @@ from gateway.jsonrpc.messages import Failure
 from gateway.mcp import input_required, questions
 from gateway.mcp.input_required import InputRequest, InputRequired
 from gateway.mcp.params import Fields
+from gateway.telemetry.refusals import refused
 
 _ELICITATION_ID_BYTES = 12
 
@@ -99,6 +100,7 @@ class Rounds:
         """Puts all questions to the client at once. A state without a question only asks to be brought back later."""
         call.rounds += 1
         if call.rounds > limits.MAX_ROUNDS:
+            refused("from_servers.MAX_ROUNDS")
             raise ProtocolFault(
                 f"server {self._server} asked for input more than {limits.MAX_ROUNDS} times in one call"
             )

@@ -44,6 +44,7 @@ from gateway.mcp.versions import Version
 from gateway.ports import Outlet, Principal, Route
 from gateway.session_records import SessionRecord
 from gateway.telemetry.log import get_logger
+from gateway.telemetry.refusals import refused
 
 log = get_logger("session")
 
@@ -170,6 +171,7 @@ class Session:
             raise Malformed(f"request id {_shown(request.id)} is in use by an earlier request")
         waiting = len(self._calls) + len(self._pending) + len(self._stateless)
         if waiting >= limits.MAX_INFLIGHT_PER_SESSION:
+            refused("from_clients.MAX_INFLIGHT_PER_SESSION")
             raise Overloaded(
                 f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
             )

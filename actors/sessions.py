@@ -32,6 +32,7 @@ from gateway.mcp.identity import SERVER_INFO
 from gateway.mcp.listing import ServerLists
 from gateway.ports import ClientSession, Outlet, Principal
 from gateway.telemetry.log import get_logger
+from gateway.telemetry.refusals import refused
 
 log = get_logger("sessions")
 
@@ -98,6 +99,7 @@ class SessionRegistry(Reports):
         if self.draining:
             raise Overloaded("the gateway is shutting down; connect again later")
         if len(self._sessions) >= limits.MAX_SESSIONS and not self._make_room():
+            refused("from_clients.MAX_SESSIONS")
             raise Overloaded(f"{limits.MAX_SESSIONS} sessions are open; try again later")
         session_id = secrets.token_urlsafe(_SESSION_ID_BYTES)
         session = Session(session_id, principal, transport=transport, house=self)

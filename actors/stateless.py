@@ -45,6 +45,7 @@ from gateway.mcp.profile import profile_of
 from gateway.mcp.targets import TARGETS, read_target
 from gateway.ports import Outlet, Principal
 from gateway.telemetry.log import get_logger
+from gateway.telemetry.refusals import refused
 
 log = get_logger("stateless")
 
@@ -138,6 +139,7 @@ class StatelessDesk:
             self._reply(request, outlet, *self._page(request.method, fields))
             return _nothing
         if len(self._lists) >= limits.MAX_STATELESS_CALLS:
+            refused("from_clients.MAX_STATELESS_CALLS")
             raise Overloaded(f"{limits.MAX_STATELESS_CALLS} lists are waited for; try again later")
         expect_modern(self._house)
         scope = trio.CancelScope()
@@ -212,6 +214,7 @@ class StatelessDesk:
         wanted = listen.parse_filter(fields)
         listen.check_filter(wanted, said.extensions)
         if len(self._listeners) >= limits.MAX_LISTENERS:
+            refused("from_clients.MAX_LISTENERS")
             raise Overloaded(f"{limits.MAX_LISTENERS} subscriptions are open; try again later")
         listener = Listener(
             request.id,

@@ -46,6 +46,7 @@ from gateway.mcp.profile import profile_of, stranger
 from gateway.mcp.sealed import Seal, StateClaims
 from gateway.mcp.targets import TASKS, Target
 from gateway.ports import Outlet, Principal, Route
+from gateway.telemetry.refusals import refused
 
 _CALL_ID_BYTES = 12
 _STOPPING = ActorGone("the gateway is stopping")
@@ -143,6 +144,7 @@ class StatelessCalls:
         if self._house.draining:
             raise Overloaded("the gateway is shutting down; connect again later")
         if len(self._calls) >= limits.MAX_STATELESS_CALLS:
+            refused("from_clients.MAX_STATELESS_CALLS")
             raise Overloaded(f"{limits.MAX_STATELESS_CALLS} calls are open; try again later")
         order = _Order(request.method, target, said, principal, digest, responses, inner)
         return self._start(order, opened)

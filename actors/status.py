@@ -17,6 +17,7 @@ from actors.kit.supervisor import ChildState
 from actors.reports import PoolState
 from gateway import __version__
 from gateway.telemetry.redaction import redact
+from gateway.telemetry.refusals import refusal_counts
 
 _ROOT: Final = "gateway"
 _SHOWN_CHARS: Final = 6
@@ -44,7 +45,10 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """A gateway at one moment. `servers` are the pools with their counts, `tree` is what lives."""
+    """A gateway at one moment. `servers` are the pools with their counts, `tree` is what lives.
+
+    `refusals`: how often each bound of `gateway.limits` was hit, as `gateway.telemetry.refusals` names them.
+    """
 
     pid: int
     instance: str
@@ -55,6 +59,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     sessions: int
     tree: Node
     servers: tuple[PoolState, ...]
+    refusals: dict[str, int]
 
 
 def status_of(
@@ -97,6 +102,7 @@ def status_of(
             children=tuple(_actor(actor, shown.get(actor.name), now) for actor in actors),
         ),
         servers=tuple(shown.values()),
+        refusals=refusal_counts(),
     )
 
 

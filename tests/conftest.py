@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import docker
@@ -18,6 +18,7 @@ import pytest
 from gateway.home import Home
 from gateway.runtimes.container_config import HOME_LABEL
 from gateway.runtimes.engine_endpoint import Endpoint
+from gateway.telemetry.refusals import refusal_counts
 from tests import engine as engines
 from tests.images import echo, real
 
@@ -57,6 +58,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _state.skipped = len(wanting)
         session.items = [item for item in session.items if item not in wanting]
         session.config.hook.pytest_deselected(items=wanting)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that is marked with bounds has to see each of them counted."""
+    bounds = {name for mark in item.iter_markers("refuses") for name in mark.args}
+    before = refusal_counts()
+    result = yield
+    after = refusal_counts()
+    assert [name for name in bounds if after.get(name, 0) <= before.get(name, 0)] == []
+    return result
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -33,7 +33,9 @@ def _ps(arguments: Namespace, invocation: Invocation) -> int:
 
 def _drawn(report: dict[str, Any]) -> str:
     """One gateway for people."""
-    return table(_HEADER, [_cells(node, depth, report) for node, depth in _walk(report["tree"])])
+    rows = [_cells(node, depth, report) for node, depth in _walk(report["tree"])]
+    lines = [f"refused: {count} × {name}" for name, count in report["refusals"].items()]
+    return "\n".join([table(_HEADER, rows), *lines])
 
 
 def _walk(node: dict[str, Any], depth: int = 0) -> Iterator[tuple[dict[str, Any], int]]:

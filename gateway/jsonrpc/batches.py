@@ -13,6 +13,7 @@ import msgspec
 from gateway.errors import Malformed
 from gateway.jsonrpc.codec import decode
 from gateway.jsonrpc.messages import Message
+from gateway.telemetry.refusals import refused
 
 _WHITE_SPACE: Final = b" \t\r\n"
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -30,6 +31,7 @@ def split(frame: bytes, *, max_bytes: int, max_messages: int) -> list[Message | 
         Malformed: not JSON (-32700), an empty array, or more than the limits allow (-32600).
     """
     if len(frame) > max_bytes:
+        refused("from_clients.MAX_BATCH_BYTES")
         raise Malformed(f"a batch has at most {max_bytes} bytes: send its messages one by one")
     try:
         items = _decode_items(frame)
@@ -40,6 +42,7 @@ def split(frame: bytes, *, max_bytes: int, max_messages: int) -> list[Message | 
     if not items:
         raise Malformed("Not a JSON-RPC message: a batch holds at least one.")
     if len(items) > max_messages:
+        refused("from_clients.MAX_BATCH_MESSAGES")
         raise Malformed(
             f"a batch has at most {max_messages} messages, this one {len(items)}: send several"
         )

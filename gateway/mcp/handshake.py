@@ -13,6 +13,7 @@ import msgspec
 from gateway.errors import InvalidParams, ProtocolFault
 from gateway.limits import MAX_HELLO_BYTES, MAX_INSTRUCTIONS_CHARS
 from gateway.mcp import versions
+from gateway.telemetry.refusals import refused
 
 _NOTHING: Final = msgspec.Raw(b"{}")
 _NAME_CHARS: Final = 100
@@ -81,6 +82,7 @@ def parse_initialize(params: msgspec.Raw | None) -> ClientHello:
         InvalidParams: no object, no protocol version, or a field of another type.
     """
     if params is not None and len(memoryview(params)) > MAX_HELLO_BYTES:
+        refused("from_clients.MAX_HELLO_BYTES")
         raise InvalidParams(f"The params of initialize are longer than {MAX_HELLO_BYTES} bytes.")
     try:
         read = _decode_params(_NOTHING if params is None else params)
@@ -132,6 +134,7 @@ def parse_initialize_result(result: msgspec.Raw) -> ServerHello:
         ProtocolFault: no object, ill-typed fields, or a revision that is not spoken here.
     """
     if len(memoryview(result)) > MAX_HELLO_BYTES:
+        refused("from_servers.MAX_HELLO_BYTES")
         raise ProtocolFault(
             f"The server answered initialize with more than {MAX_HELLO_BYTES} bytes."
         )

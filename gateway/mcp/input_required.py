@@ -17,6 +17,7 @@ from gateway.errors import InvalidParams, ProtocolFault
 from gateway.limits import MAX_INPUT_REQUESTS
 from gateway.mcp.meta import result_fields
 from gateway.mcp.params import Fields, pack
+from gateway.telemetry.refusals import refused
 
 METHODS: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 """Only these may be answered by questions."""
@@ -98,6 +99,7 @@ def parse_input_required(result: msgspec.Raw) -> InputRequired | None:
     if not requests and read.request_state is None:
         raise ProtocolFault("The server asks for input without saying which.")
     if len(requests) > MAX_INPUT_REQUESTS:
+        refused("from_servers.MAX_INPUT_REQUESTS")
         raise ProtocolFault(f"The server asks for more than {MAX_INPUT_REQUESTS} inputs at once.")
     return InputRequired(requests, read.request_state)
 

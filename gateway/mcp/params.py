@@ -14,6 +14,7 @@ import msgspec
 from gateway.errors import InvalidParams
 from gateway.jsonrpc.messages import Id
 from gateway.limits import MAX_WIDE_BYTES
+from gateway.telemetry.refusals import refused
 
 Fields = dict[str, msgspec.Raw]
 """The fields of a JSON object, in their order, each as its JSON text."""
@@ -72,9 +73,12 @@ def fields(params: msgspec.Raw | None) -> Fields:
         return {}
     if len(memoryview(params)) > MAX_WIDE_BYTES:
         # Stops at the first other field, before it has made millions of them.
-        _read(
-            _decode_known, params, "params", f"an object of known fields, or {MAX_WIDE_BYTES} bytes"
-        )
+        expected = f"an object of known fields, or {MAX_WIDE_BYTES} bytes"
+        try:
+            _read(_decode_known, params, "params", expected)
+        except InvalidParams:
+            refused("inside.MAX_WIDE_BYTES")
+            raise
     return _read(_decode_fields, params, "params", "an object")
 
 
@@ -147,6 +151,7 @@ def _meta(members: Mapping[str, msgspec.Raw]) -> Fields:
     if _META not in members:
         return {}
     if len(memoryview(members[_META])) > MAX_WIDE_BYTES:
+        refused("inside.MAX_WIDE_BYTES")
         raise InvalidParams(f"params.{_META} is longer than {MAX_WIDE_BYTES} bytes.")
     return _read(_decode_fields, members[_META], f"params.{_META}", "an object")
 

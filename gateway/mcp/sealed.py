@@ -21,6 +21,7 @@ import msgspec
 from gateway.errors import StateRefused
 from gateway.limits import MAX_SEALED_CHARS
 from gateway.mcp.params import pack
+from gateway.telemetry.refusals import refused
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -181,7 +182,10 @@ def _to_text(sealed: bytes) -> str:
 
 def _from_text(token: str) -> bytes:
     """The bytes of a token; each has one token only."""
-    if len(token) > MAX_SEALED_CHARS or not token.isascii():
+    if len(token) > MAX_SEALED_CHARS:
+        refused("from_clients.MAX_SEALED_CHARS")
+        raise _not_ours()
+    if not token.isascii():
         raise _not_ours()
     try:
         sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)

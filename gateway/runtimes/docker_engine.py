@@ -45,6 +45,7 @@ from gateway.runtimes.link_choice import LinkChoice, why_not_here
 from gateway.runtimes.self_container import own_container_names
 from gateway.runtimes.server_start import ServerStarts
 from gateway.runtimes.stderr_tail import LineSink, StderrTail, discard_line
+from gateway.telemetry.refusals import refused
 
 _T = TypeVar("_T")
 
@@ -296,6 +297,7 @@ async def _read_output(server: str, stream: AttachStream, tail: StderrTail) -> s
         chunks.append(out)
         size += len(out)
         if size > limits.MAX_FRAME_BYTES:
+            refused("from_servers.MAX_FRAME_BYTES")
             raise ProtocolFault(
                 f"the container of {server} printed more than {limits.MAX_FRAME_BYTES} bytes: "
                 "make its command print less"

@@ -14,6 +14,7 @@ from typing import Any
 import trio
 
 from gateway import limits
+from gateway.telemetry.refusals import refused
 from gateway.transports.http import EVENT_HEADERS, ClientLeft, Headers, Reply, stalled, too_long
 from gateway.transports.request_head import RequestHead
 
@@ -47,6 +48,7 @@ class AsgiCall:
         """
         declared = self.head.header(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > max_bytes:
+            refused("from_clients.MAX_FRAME_BYTES")
             raise too_long(max_bytes)
         pieces: list[bytes] = []
         size = 0
@@ -59,10 +61,12 @@ class AsgiCall:
                 pieces.append(event.get("body", b""))
                 size += len(pieces[-1])
                 if size > max_bytes:
+                    refused("from_clients.MAX_FRAME_BYTES")
                     raise too_long(max_bytes)
                 if not event.get("more_body", False):
                     self._body_read = True
                     return b"".join(pieces)
+        refused("from_clients.BODY_STALL_S")
         raise stalled()
 
     async def respond(self, reply: Reply) -> None:

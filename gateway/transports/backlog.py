@@ -13,6 +13,7 @@ from collections.abc import Callable
 import trio
 
 from gateway import limits
+from gateway.telemetry.refusals import refused
 
 WriteNow = Callable[[bytes], int]
 """Writes as much of a frame as goes without waiting, and gives the number of bytes. Raises `trio.BrokenResourceError`."""
@@ -54,9 +55,13 @@ class Backlog:
 
     def push(self, frame: bytes, *, skippable: bool = False) -> None:
         """Queues a frame; swallows it once closed, and a skippable one where much waits already. Never blocks."""
-        if self._closed or (skippable and self._bytes > limits.MAX_OUTBOUND_NOTES_BYTES):
+        if self._closed:
+            return
+        if skippable and self._bytes > limits.MAX_OUTBOUND_NOTES_BYTES:
+            refused("to_clients.MAX_OUTBOUND_NOTES_BYTES")
             return
         if self._bytes + len(frame) > self._max_bytes:
+            refused("to_clients.MAX_OUTBOUND_BYTES")
             self.overflowed = True
             self.drop()
             return

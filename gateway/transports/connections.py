@@ -14,6 +14,7 @@ from typing import Final
 import trio
 
 from gateway import limits
+from gateway.telemetry.refusals import refused
 
 _USER_TIMEOUT_MS: Final = int(limits.SEND_STALL_S * 1000)
 
@@ -35,6 +36,8 @@ class ConnectionPool:
 
         Cancellation: neither a connection nor a slot is lost.
         """
+        if not self._slots.value:
+            refused("from_clients.MAX_CONNECTIONS")
         await self._slots.acquire()
         accepted: ClientStream | None = None
         try:
@@ -159,6 +162,7 @@ class ClientStream(trio.abc.HalfCloseableStream):
                 if self.socket.fileno() < 0:
                     raise trio.ClosedResourceError("this connection was closed here") from error
                 raise trio.BrokenResourceError(f"the client is gone: {error}") from error
+        refused("to_clients.SEND_STALL_S")
         self.abort()
         raise trio.BrokenResourceError(f"the client read nothing for {limits.SEND_STALL_S:g} s")
 

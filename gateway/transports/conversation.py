@@ -10,6 +10,7 @@ import trio
 from gateway.errors import Malformed
 from gateway.jsonrpc.codec import encode, failure
 from gateway.ports import ClientSession
+from gateway.telemetry.refusals import refused
 from gateway.transports import incoming
 from gateway.transports.backlog import Backlog, WriteNow
 from gateway.transports.outlets import Framing, Standing
@@ -40,6 +41,8 @@ class Conversation:
         self.backlog.heard()
         try:
             if isinstance(frame, Malformed):
+                # There is one fault that comes in the place of a frame.
+                refused("from_clients.MAX_FRAME_BYTES")
                 raise frame
             came = incoming.read(frame, self._session)
         except Malformed as fault:

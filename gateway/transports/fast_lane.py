@@ -16,6 +16,7 @@ import trio
 
 from gateway import limits
 from gateway.telemetry.log import get_logger
+from gateway.telemetry.refusals import refused
 from gateway.transports.event_stream import stream_events
 from gateway.transports.exchange import Exchange
 from gateway.transports.front import Front, Posting, Serving, explain
@@ -78,6 +79,7 @@ class FastLane:
             admitted = self._front.admit(head)
             size = checked.body_bytes
             if size is not None and size > limits.MAX_FRAME_BYTES:
+                refused("from_clients.MAX_FRAME_BYTES")
                 raise too_long(limits.MAX_FRAME_BYTES)  # noqa: TRY301 -- as any refusal
         except Exception as error:  # noqa: BLE001 -- the edge: one broken request must not end the others
             await self._refuse(checked, explain(head, error))
@@ -163,6 +165,7 @@ class FastLane:
     def _stalled(self) -> None:
         """The body stopped arriving."""
         self._given_up = True
+        refused("from_clients.BODY_STALL_S")
         self._reply(refusal(stalled()))
 
     # --- the answer --------------------------------------------------------------------------------------------

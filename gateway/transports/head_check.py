@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from gateway import limits
+from gateway.telemetry.refusals import refused
 from gateway.transports.http import CLOSE, Refused
 
 HEAD_END: Final = b"\r\n\r\n"
@@ -86,6 +87,7 @@ def check_size(head: bytes) -> None:
         Refused: 431.
     """
     if len(head) > limits.HEAD_BYTES:
+        refused("from_clients.HEAD_BYTES")
         raise Refused(
             f"the request's head is longer than {limits.HEAD_BYTES} bytes",
             status=431,
@@ -110,6 +112,7 @@ def _headers(raw: bytes, start: int) -> dict[bytes, bytes]:
     if size != len(raw):
         raise _bad("a header line is malformed")
     if len(found) > limits.HEAD_FIELDS:
+        refused("from_clients.HEAD_FIELDS")
         raise Refused(
             f"the request has more than {limits.HEAD_FIELDS} headers", status=431, headers=CLOSE
         )

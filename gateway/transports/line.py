@@ -10,6 +10,7 @@ from collections.abc import Callable
 import trio
 
 from gateway import limits
+from gateway.telemetry.refusals import refused
 from gateway.transports.body_framing import BodyFraming, framing_of
 from gateway.transports.deadlines import Deadline
 from gateway.transports.head_check import HEAD_END, CheckedHead, check_beginning, check_head
@@ -78,13 +79,18 @@ class Line:
                 check_beginning(self.held)
                 if not begun:
                     begun = True
-                    self.deadline.set(limits.HEAD_TIMEOUT_S, self.abort)
+                    self.deadline.set(limits.HEAD_TIMEOUT_S, self._cut_late)
             if not await self.more():
                 return None
         raw = self._take(end + len(HEAD_END))
         if self._known is None or self._known.raw != raw:
             self._known = check_head(raw)
         return self._known
+
+    def _cut_late(self) -> None:
+        """Ends a connection whose request never begins."""
+        refused("from_clients.HEAD_TIMEOUT_S")
+        self.abort()
 
     def whole_body(self, head: CheckedHead) -> bytes | None:
         """The body after that head, where all of it is here already and its length known: the usual case."""
@@ -110,6 +116,7 @@ class Line:
             content = self.part(framing)
             length += len(content)
             if length > max_bytes:
+                refused("from_clients.MAX_FRAME_BYTES")
                 raise too_long(max_bytes)
             pieces.append(content)
             if framing.done:

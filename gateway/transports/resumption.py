@@ -17,6 +17,7 @@ from gateway import limits
 from gateway.errors import ClientFault
 from gateway.mcp import versions
 from gateway.ports import ClientSession
+from gateway.telemetry.refusals import refused
 from gateway.transports.backlog import Backlog
 from gateway.transports.event_feed import EventFeed
 
@@ -68,6 +69,7 @@ class Resumption:
             feed = self._feeds.get(session.id, {}).get(match[1])
             if feed is not None or match[1].startswith("s"):
                 return feed, int(match[2])
+            refused("to_clients.RESUME_KEEP_S")
         raise ClientFault(
             "there is no stream of that Last-Event-ID in this session (any more): send the request again"
         )

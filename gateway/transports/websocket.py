@@ -18,6 +18,7 @@ from gateway import limits
 from gateway.errors import Overloaded
 from gateway.ports import Health, Principal, Sessions
 from gateway.telemetry.log import get_logger
+from gateway.telemetry.refusals import refused
 from gateway.transports.backlog import Backlog
 from gateway.transports.conversation import Conversation
 from gateway.transports.http import Refused
@@ -79,6 +80,8 @@ async def _converse(call: WebSocketCall, conversation: Conversation) -> Close | 
         nursery.start_soon(_write, call, conversation.backlog, nursery.cancel_scope)
         end = await _read(call, conversation)
         nursery.cancel_scope.cancel()
+    if end is _TOO_BIG:
+        refused("from_clients.MAX_FRAME_BYTES")
     if conversation.backlog.overflowed:
         _log.error("client_does_not_read", limit_bytes=limits.MAX_OUTBOUND_BYTES)
         return _NOT_READING

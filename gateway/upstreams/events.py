@@ -14,6 +14,7 @@ from gateway import limits
 from gateway.errors import Malformed
 from gateway.jsonrpc.messages import Message
 from gateway.jsonrpc.sse import EventSplitter, ServerSentEvent
+from gateway.telemetry.refusals import refused
 from gateway.upstreams.frames import Frames
 from gateway.upstreams.wire import Broken, Reply
 
@@ -93,6 +94,7 @@ class EventStream:
     def _take(self, chunk: bytes) -> None:
         for event in self._splitter.feed(chunk):
             if isinstance(event, Malformed):
+                refused("from_servers.MAX_FRAME_BYTES")
                 self._frames.report(b"", event)
             else:
                 self._events.append(event)

@@ -15,6 +15,7 @@ from gateway.errors import Malformed
 from gateway.jsonrpc.codec import decode, repair_surrogates
 from gateway.jsonrpc.messages import Message
 from gateway.telemetry.log import get_logger
+from gateway.telemetry.refusals import refused
 
 _log = get_logger("upstream")
 
@@ -75,6 +76,7 @@ class Frames:
             self.report(frame, Malformed(f"not JSON: {error}", code=-32700))
             return []
         if len(elements) > limits.MAX_UPSTREAM_BATCH_MESSAGES:
+            refused("from_servers.MAX_UPSTREAM_BATCH_MESSAGES")
             reason = f"a batch of more than {limits.MAX_UPSTREAM_BATCH_MESSAGES} messages"
             self.report(frame, Malformed(reason))
             return []

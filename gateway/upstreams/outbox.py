@@ -7,6 +7,7 @@ from collections import deque
 import trio
 
 from gateway.errors import Gone, Overloaded
+from gateway.telemetry.refusals import refused
 
 
 class Outbox:
@@ -35,6 +36,7 @@ class Outbox:
         if self._why is not None:
             raise Gone(self._why)
         if self._bytes + len(frame) > bound_bytes:
+            refused("to_servers.MAX_OUTBOUND_BYTES")
             raise Overloaded(f"server {self._server!r} does not read its input: try again later")
         self._frames.append(frame)
         self._bytes += len(frame)

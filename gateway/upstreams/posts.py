@@ -17,6 +17,7 @@ from gateway import limits
 from gateway.errors import Gone, Overloaded
 from gateway.jsonrpc.codec import encode
 from gateway.jsonrpc.messages import Id, Message, Notification, Request
+from gateway.telemetry.refusals import refused
 
 _INITIALIZED: Final = "notifications/initialized"
 _CANCELLED: Final = "notifications/cancelled"
@@ -115,6 +116,9 @@ class Posts:
     def _check_bounds(self, size: int) -> None:
         full = self._inflight >= limits.MAX_INFLIGHT_PER_REMOTE
         if full or self._inflight_bytes + size > limits.MAX_OUTBOUND_BYTES:
+            refused(
+                "to_servers.MAX_INFLIGHT_PER_REMOTE" if full else "to_servers.MAX_OUTBOUND_BYTES"
+            )
             raise Overloaded(
                 f"{self._who} has {self._inflight} messages in flight: try again later"
             )

@@ -20,6 +20,7 @@ from gateway.jsonrpc.lines import LineSplitter
 from gateway.jsonrpc.messages import Message, Request
 from gateway.ports import Link
 from gateway.telemetry.redaction import redact
+from gateway.telemetry.refusals import refused
 from gateway.upstreams.frames import Frames
 
 _POLL_S = 0.02
@@ -73,6 +74,7 @@ class StdioPipe:
         if not isinstance(message, Request):
             bound = limits.MAX_OUTBOUND_NOTES_BYTES
         if self._queued_bytes + len(frame) > bound:
+            refused("to_servers.MAX_OUTBOUND_BYTES")
             raise Overloaded(f"server {self._server!r} does not read its input: try again later")
         rest: bytes | memoryview = frame
         if not self._gathering and self._idle_writer:
@@ -156,6 +158,7 @@ class StdioPipe:
 
     def _take(self, line: bytes | Malformed | None) -> None:
         if isinstance(line, Malformed):
+            refused("from_servers.MAX_FRAME_BYTES")
             self._frames.report(b"", line)
         elif line:
             self._arrived.extend(self._frames.unpack(line))

@@ -21,6 +21,7 @@ from wsproto.utilities import ProtocolError
 from gateway import limits
 from gateway.catalog.model import RemoteLaunch
 from gateway.errors import GatewayError, Gone, Unavailable
+from gateway.telemetry.refusals import refused
 from gateway.upstreams.addresses import SocketAddress, shown, socket_address
 from gateway.upstreams.connecting import checked_headers, why_not_connected
 from gateway.upstreams.refusals import Asked, refusal
@@ -206,6 +207,7 @@ class SocketWire:
             stream.lift_bound()
             return connection
         if patience.cancelled_caught:
+            refused("to_servers.INITIALIZE_TIMEOUT_S")
             raise Unavailable(
                 f"{self.who} did not answer the opening of a WebSocket in {limits.INITIALIZE_TIMEOUT_S:g} s"
             )

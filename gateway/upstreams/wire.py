@@ -18,6 +18,7 @@ import trio
 from gateway import limits
 from gateway.catalog.model import RemoteLaunch
 from gateway.errors import Gone, ProtocolFault, Unavailable, UpstreamError
+from gateway.telemetry.refusals import refused
 from gateway.upstreams.addresses import origin, shown, within
 from gateway.upstreams.connecting import checked_headers, why_not_connected
 from gateway.upstreams.refusals import Asked
@@ -84,6 +85,7 @@ class Reply:
         while chunk := await self.receive_some():
             size += len(chunk)
             if size > max_bytes:
+                refused("from_servers.MAX_FRAME_BYTES")
                 raise ProtocolFault(f"{self._who} sent an answer of more than {max_bytes} bytes")
             parts.append(chunk)
         return b"".join(parts)
@@ -195,6 +197,7 @@ class Wire:
             if url == self._url and response.status_code in _PERMANENT:
                 self._url = target
             url = target
+        refused("from_servers.MAX_REDIRECTS")
         raise UpstreamError(f"{self.who} redirects in circles: check the url of its entry")
 
     def _redirect(self, response: httpx.Response) -> str | None:

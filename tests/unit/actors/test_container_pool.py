@@ -144,6 +144,7 @@ async def test_a_failed_start_fails_the_calls_that_waited_and_no_later_one(
     assert answers.text(third) == "fake says hello"
 
 
+@pytest.mark.refuses("to_servers.START_BACKOFF_S")
 async def test_starts_that_keep_failing_are_paused(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
@@ -209,6 +210,7 @@ async def test_a_client_that_tries_again_at_once_gets_a_new_container(
     assert answers.text(retry) == "fake says hello"
 
 
+@pytest.mark.refuses("to_servers.CALL_TIMEOUT_S")
 async def test_a_call_past_its_deadline_is_cancelled_upstream(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
@@ -525,6 +527,7 @@ async def test_lists_that_cannot_be_read_are_reported(
     assert str(notes.unlisted_because["fake"]) == "it does not start"
 
 
+@pytest.mark.refuses("to_servers.INITIALIZE_TIMEOUT_S")
 async def test_a_server_that_never_answers_initialize_fails_its_calls(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:

@@ -44,6 +44,7 @@ async def test_a_cursor_that_comes_again_ends_the_list(
     assert {item.key for item in lists.tools} == {"a"}
 
 
+@pytest.mark.refuses("from_servers.MAX_LIST_PAGES", "from_servers.MAX_LIST_ITEMS")
 async def test_pages_without_end_are_cut_and_told(
     nursery: trio.Nursery,
     autojump_clock: MockClock,
@@ -64,6 +65,17 @@ async def test_pages_without_end_are_cut_and_told(
     lists, _ = await read(nursery, endless)
     assert len(lists.tools) == 3
     assert "list_item_skipped" in caplog.text
+
+
+@pytest.mark.refuses("from_servers.MAX_LIST_BYTES")
+async def test_pages_of_many_bytes_are_cut(
+    nursery: trio.Nursery, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few items may fill the memory as well."""
+    monkeypatch.setattr(limits, "MAX_LIST_BYTES", 10)
+    lists, server = await read(nursery, lambda request: page(request, "a", following="more"))
+    assert len(server.requests("tools/list")) == 1
+    assert {item.key for item in lists.tools} == {"a"}
 
 
 async def test_faults_of_many_items_are_counted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -29,6 +30,7 @@ def living_server() -> FakeServer:
     return server
 
 
+@pytest.mark.refuses("to_servers.SETTLE_S")
 async def test_a_hung_server_is_replaced(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     """What is in flight fails with the reason; the next call gets another server."""
     backend, answers = FakeBackend(hung_server), Answers()

@@ -378,6 +378,7 @@ async def test_a_cancelled_call_takes_its_questions_back(
     assert pool.idle()
 
 
+@pytest.mark.refuses("from_servers.MAX_ROUNDS")
 async def test_a_server_that_asks_for_ever_is_stopped(
     world: Build, autojump_clock: MockClock
 ) -> None:
@@ -485,6 +486,31 @@ async def test_a_subscription_of_a_legacy_client_becomes_part_of_the_filter(
     assert client.standalone.messages[-1]["params"] == {"uri": "r://1"}
     cancelled = [one for one in server.seen if getattr(one, "method", "").endswith("cancelled")]
     assert len(cancelled) == 1
+
+
+@pytest.mark.refuses("from_clients.MAX_SUBSCRIBED_URIS")
+async def test_subscriptions_of_a_legacy_client_are_bounded(
+    world: Build, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They all travel in one request, which has an end."""
+    monkeypatch.setattr(limits, "MAX_SUBSCRIBED_URIS", 1)
+
+    def with_two() -> ModernServer:
+        server = with_resources()
+        listed = {"resources": [{"uri": f"r://{name}", "name": name} for name in "12"]}
+        server.scripts["resources/list"] = lambda one: Result(one.id, raw(listed))
+        return server
+
+    house = await world()
+    house.serve("one", FakeBackend(with_two))
+    client = house.client()
+    client.ask("tools/call", name="echo", arguments={})
+    await trio.sleep(1)
+    client.ask("resources/subscribe", uri="r://1")
+    await trio.sleep(1)
+    stream = client.ask("resources/subscribe", uri="r://2")
+    await trio.sleep(1)
+    assert stream.answer["error"]["code"] == -32000
 
 
 async def test_a_subscription_that_the_server_ends_is_renewed(

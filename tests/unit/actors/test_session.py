@@ -664,6 +664,7 @@ async def test_an_ended_session_starts_nothing(world: Callable[..., Awaitable[Wo
     assert backend.opened == []
 
 
+@pytest.mark.refuses("from_clients.MAX_INFLIGHT_PER_SESSION")
 async def test_requests_that_wait_for_lists_are_bounded(
     world: Callable[..., Awaitable[World]],
     autojump_clock: MockClock,
@@ -696,6 +697,7 @@ async def test_a_slow_server_costs_its_wait_once(
     assert [item["name"] for item in again] == ["quick"]
 
 
+@pytest.mark.refuses("from_clients.MAX_SESSIONS")
 async def test_the_longest_left_session_gives_way(
     world: Callable[..., Awaitable[World]],
     autojump_clock: MockClock,

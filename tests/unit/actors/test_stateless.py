@@ -331,6 +331,31 @@ async def test_listeners_are_told_of_what_they_asked_for(
     assert len(server.requests("resources/unsubscribe")) == 1
 
 
+@pytest.mark.refuses("from_clients.MAX_STATELESS_CALLS", "from_clients.MAX_LISTENERS")
+async def test_calls_lists_and_subscriptions_are_bounded(
+    world: Callable[..., Awaitable[World]],
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Over all clients: there is no session that could bound each."""
+    monkeypatch.setattr(limits, "MAX_STATELESS_CALLS", 1)
+    monkeypatch.setattr(limits, "MAX_LISTENERS", 1)
+    house = await world()
+    house.serve("one", FakeBackend(lambda: FakeServer(held=frozenset({"initialize"}))))
+    client, other = Modern(house), Modern(house, ANYONE)
+    client.ask("tools/list")
+    client.ask("tools/call", name="echo", arguments={})
+    client.ask("subscriptions/listen", notifications={"toolsListChanged": True})
+    refusals = [
+        other.ask("tools/list"),
+        other.ask("tools/call", name="echo", arguments={}),
+        other.ask("subscriptions/listen", notifications={"toolsListChanged": True}),
+    ]
+    errors = [stream.answer["error"] for stream in refusals]
+    assert {error["code"] for error in errors} == {-32000}
+    assert [error["message"].split()[1] for error in errors] == ["lists", "calls", "subscriptions"]
+
+
 async def test_a_pipe_that_opens_modern_stays_modern(
     world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:

@@ -27,6 +27,7 @@ REPORT = {
     "pid": 4711,
     "version": "0.1.0",
     "sessions": 1,
+    "refusals": {"from_clients.MAX_SESSIONS": 3},
     "tree": node(
         "gateway",
         children=[
@@ -72,6 +73,7 @@ def test_the_tree_is_drawn(run: Run, gateway: None) -> None:
         "├─ reaper",
         "├─ pool:echo",
         "│ ├─ mcpgw-echo-1",
+        "refused: 3 × from_clients.MAX_SESSIONS",
     ]
     assert lines[1].split()[2:] == ["running", "3", "min", "0", "0", "1", "session,", "version", "0.1.0"]  # fmt: skip
     assert lines[2].split()[2:] == ["running", "3", "min", "3", "0"]

@@ -141,6 +141,7 @@ def test_a_revision_not_spoken_here_is_named(version: str) -> None:
     assert "2025-11-25" in str(caught.value)
 
 
+@pytest.mark.refuses("from_clients.MAX_HELLO_BYTES", "from_servers.MAX_HELLO_BYTES")
 def test_a_handshake_of_megabytes_is_refused() -> None:
     """On either side; it could be millions of capabilities."""
     long = b'{"protocolVersion":"2025-11-25","capabilities":{"x":"%b"}}' % (b"x" * MAX_HELLO_BYTES)

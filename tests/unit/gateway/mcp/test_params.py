@@ -7,6 +7,7 @@ import pytest
 
 from gateway.errors import InvalidParams
 from gateway.jsonrpc.messages import Id
+from gateway.limits import MAX_WIDE_BYTES
 from gateway.mcp.params import (
     Fields,
     fields,
@@ -38,6 +39,15 @@ def test_params_that_are_no_object_are_refused(params: bytes) -> None:
     """-32602, in one sentence."""
     with pytest.raises(InvalidParams, match="params must be an object"):
         of(params)
+
+
+@pytest.mark.refuses("inside.MAX_WIDE_BYTES")
+def test_long_params_have_known_fields_only() -> None:
+    """Those that make params long are known; others could be millions."""
+    long = b'{"%s":"' + b"x" * MAX_WIDE_BYTES + b'"}'
+    assert len(of(long % b"arguments")) == 1
+    with pytest.raises(InvalidParams, match="known fields"):
+        of(long % b"unknown")
 
 
 def test_packing_keeps_order_and_text_of_all_fields() -> None:

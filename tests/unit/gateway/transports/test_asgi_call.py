@@ -19,6 +19,7 @@ async def test_a_body_arrives_in_pieces() -> None:
     assert await request.call.body(6) == b"abcdef"
 
 
+@pytest.mark.refuses("from_clients.MAX_FRAME_BYTES")
 async def test_a_declared_length_is_refused_before_anything_is_read() -> None:
     """A gigabyte need not arrive to be too much."""
     request = AsgiRequest("POST", content_length=str(2**30))
@@ -27,6 +28,7 @@ async def test_a_declared_length_is_refused_before_anything_is_read() -> None:
     assert refused.value.http_status == 413
 
 
+@pytest.mark.refuses("from_clients.MAX_FRAME_BYTES")
 async def test_an_undeclared_length_is_refused_as_it_is_passed() -> None:
     """Chunked bodies do not say how long they are."""
     request = AsgiRequest("POST", transfer_encoding="chunked")
@@ -37,6 +39,7 @@ async def test_an_undeclared_length_is_refused_as_it_is_passed() -> None:
     assert refused.value.http_status == 413
 
 
+@pytest.mark.refuses("from_clients.BODY_STALL_S")
 async def test_a_body_that_stops_arriving_is_given_up(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -59,6 +59,7 @@ async def test_a_closed_backlog_gives_out_what_it_holds_and_then_the_end() -> No
     assert await backlog.pull() == b""
 
 
+@pytest.mark.refuses("to_clients.MAX_OUTBOUND_BYTES")
 async def test_an_overflow_drops_everything_and_says_so() -> None:
     """A skipped answer would be worse than none; the memory is given back at once."""
     backlog = Backlog(max_bytes=10)
@@ -106,6 +107,7 @@ def test_what_goes_in_comes_out(frames: list[bytes]) -> None:
     assert trio.run(drain) == b"".join(frames)
 
 
+@pytest.mark.refuses("to_clients.MAX_OUTBOUND_NOTES_BYTES")
 async def test_a_flood_of_notifications_cuts_nobody_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the client does not keep up, some are lost; answers are not, and those that come later are not either."""
     monkeypatch.setattr(limits, "MAX_OUTBOUND_NOTES_BYTES", 100)

@@ -36,6 +36,7 @@ async def drip(stream: trio.SocketStream) -> None:
         await stream.send_all(b"x")
 
 
+@pytest.mark.refuses("from_clients.HEAD_TIMEOUT_S")
 @pytest.mark.parametrize("message", [GET_HEALTH[:-3], b"G"])
 async def test_a_head_that_never_ends_is_cut(
     site: Site, monkeypatch: pytest.MonkeyPatch, message: bytes

@@ -80,6 +80,7 @@ async def test_large_writes_arrive_whole(ends: Ends) -> None:
             left -= len(await theirs.receive_some(limits.MIB))
 
 
+@pytest.mark.refuses("to_clients.SEND_STALL_S")
 async def test_a_client_that_does_not_read_is_cut(
     ends: Ends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +122,7 @@ async def _is_cut(ours: ClientStream) -> None:
         await ours.send_all(MUCH)
 
 
+@pytest.mark.refuses("from_clients.MAX_CONNECTIONS")
 async def test_past_the_bound_accept_waits(
     ends: Ends,
 ) -> None:

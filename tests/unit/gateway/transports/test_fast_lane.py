@@ -146,6 +146,7 @@ async def _is_cut(stream: EventStream) -> None:
             return
 
 
+@pytest.mark.refuses("from_clients.BODY_STALL_S")
 async def test_a_body_that_stops_arriving_is_408(
     lane: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

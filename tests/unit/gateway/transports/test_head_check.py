@@ -88,6 +88,7 @@ def test_chunks_are_newer_than_http_1_0() -> None:
         check_head(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n")
 
 
+@pytest.mark.refuses("from_clients.HEAD_BYTES", "from_clients.HEAD_FIELDS")
 def test_long_heads_are_431() -> None:
     """In bytes and in headers; both limits themselves pass."""
     room = limits.HEAD_BYTES - len(PLAIN)

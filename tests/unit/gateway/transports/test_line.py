@@ -79,6 +79,7 @@ async def test_bodies_in_pieces(pair: Pair) -> None:
     assert pair.line.held == b"next"
 
 
+@pytest.mark.refuses("from_clients.MAX_FRAME_BYTES")
 async def test_a_body_that_is_too_long_is_refused(pair: Pair) -> None:
     """As soon as that is seen."""
     await pair.client.send_all(CHUNKED + b"5\r\nabcde\r\n")

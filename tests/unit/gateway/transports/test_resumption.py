@@ -55,6 +55,7 @@ async def test_a_forgotten_standing_stream_can_be_replaced() -> None:
     assert streams.find(ours, f"{feed.name}-3") == (None, 3)
 
 
+@pytest.mark.refuses("to_clients.RESUME_KEEP_S")
 async def test_ended_streams_are_kept_for_a_while(autojump_clock: trio.testing.MockClock) -> None:
     """Those under way as long as they last."""
     streams, ours = Resumption(), session()

@@ -202,6 +202,7 @@ async def test_a_batch_answer_is_unpacked() -> None:
         assert isinstance(await pipe.receive(), Result)
 
 
+@pytest.mark.refuses("from_servers.MAX_FRAME_BYTES")
 async def test_an_endless_answer_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """A body has a bound."""
     monkeypatch.setattr(limits, "MAX_FRAME_BYTES", 1000)
@@ -306,6 +307,7 @@ async def test_a_redirect_to_another_origin_is_refused() -> None:
         assert other.requests == []
 
 
+@pytest.mark.refuses("from_servers.MAX_REDIRECTS")
 async def test_redirects_in_circles_end() -> None:
     """After a few."""
 
@@ -354,6 +356,7 @@ async def test_a_stream_that_breaks_after_the_answer_has_done_its_work() -> None
         assert await call(pipe, 2) == Result(2, msgspec.Raw(b"{}"))
 
 
+@pytest.mark.refuses("from_servers.MAX_FRAME_BYTES")
 async def test_an_endless_event_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """And so are events that are no messages; the answer after them counts."""
     monkeypatch.setattr(limits, "MAX_FRAME_BYTES", 1000)

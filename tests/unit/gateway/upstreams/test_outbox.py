@@ -28,6 +28,7 @@ async def test_frames_come_out_in_order(nursery: trio.Nursery) -> None:
     assert taken == [b"a", b"b"]
 
 
+@pytest.mark.refuses("to_servers.MAX_OUTBOUND_BYTES")
 async def test_a_frame_over_the_bound_is_refused() -> None:
     """Until there is room again."""
     outbox = Outbox("fake")

@@ -93,6 +93,7 @@ async def test_an_id_may_be_used_again(nursery: trio.Nursery) -> None:
     assert "1 in flight" in repr(posts)
 
 
+@pytest.mark.refuses("to_servers.MAX_INFLIGHT_PER_REMOTE", "to_servers.MAX_OUTBOUND_BYTES")
 async def test_what_is_over_a_bound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """By number, and by size."""
     posts = Posts(Server().post, who="it")

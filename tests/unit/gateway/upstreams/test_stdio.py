@@ -145,6 +145,7 @@ async def test_a_batch_is_handed_out_in_order(
     assert await pipe.receive() == PING
 
 
+@pytest.mark.refuses("from_servers.MAX_FRAME_BYTES")
 async def test_a_line_without_end_is_skipped(
     link: MemoryLink, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
