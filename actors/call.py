@@ -61,6 +61,7 @@ class Call:
         "owner",
         "profile",
         "progress_token",
+        "resent",
         "rounds",
         "server",
         "started",
@@ -102,6 +103,8 @@ class Call:
         self.started = trio.current_time()
         self.deadline = self.started + timeout_s
         self.is_settled = False
+        self.resent = False
+        """Sent once more already, because a server had not taken it."""
         self._settled = settled
         self._relayed = relayed
 

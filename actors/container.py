@@ -57,6 +57,9 @@ class Keeper(Protocol):
     def has_room(self, container: Container) -> None:
         """A call was answered."""
 
+    def untaken(self, container: Container, call: Call | None, reason: str) -> bool:
+        """It takes no more calls, and has not executed that one; True where the call is sent to another now."""
+
     def free_earlier(self, container: Container) -> None:
         """It may be idle sooner than it seemed: a task is over, or a subscription."""
 
@@ -495,6 +498,10 @@ class Container(Listener):
         if not self.inflight:
             self.idle_since = trio.current_time()
         self._keeper.has_room(self)
+
+    def untaken(self, call: Call | None, reason: str) -> bool:
+        """The connection, or the session, is over: nothing more goes there, and what was refused goes elsewhere."""
+        return self._keeper.untaken(self, call, reason)
 
     def tasked(self, call: Call, answer: Answer) -> None:
         """A server with a task works on, though it owes no answer: it counts as busy until the task is over."""

@@ -287,6 +287,18 @@ class ContainerPool:
         ):
             self._look()
 
+    def untaken(self, container: Container, call: Call | None, reason: str) -> bool:
+        """It takes no more calls. The one that it has not executed goes to another, if that is the first time."""
+        if not container.stale:
+            log.warning("server_takes_no_more", server=self.server.name, reason=reason)
+        self._fleet.pass_over(container)
+        if call is None or call.is_settled or call.resent or not call.owner or self._closing:
+            return False
+        call.resent = True
+        log.info("call_sent_anew", server=self.server.name, method=call.method)
+        self._place(call)
+        return True
+
     def free_earlier(self, container: Container) -> None:  # noqa: ARG002 -- all are looked at
         """A task or a subscription is over: when to look next is decided anew."""
         self._look()

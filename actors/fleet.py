@@ -68,6 +68,11 @@ class Fleet:
         if not container.inflight:
             container.stop()
 
+    def pass_over(self, container: Container) -> None:
+        """Gives a container no more calls; it ends by itself, or once it is looked at."""
+        container.retire()
+        self._disown(container)
+
     def remove(self, container: Container) -> None:
         """Nothing of it is left."""
         self._containers.pop(container.key, None)

@@ -28,7 +28,7 @@ from gateway.errors import (
 )
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.ids import IdMap
-from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
+from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result, Untaken
 from gateway.mcp import methods, params
 from gateway.mcp.handshake import ServerHello
 from gateway.mcp.profile import ClientProfile
@@ -51,6 +51,13 @@ class Listener:
 
     def answered(self) -> None:
         """A call left the table: answered, failed or withdrawn."""
+
+    def untaken(self, call: Call | None, reason: str) -> bool:  # noqa: ARG002 -- the default uses neither
+        """The server takes no more calls over this pipe; it has not executed `call`, where one is named.
+
+        True where somebody else sees to that call now.
+        """
+        return False
 
     def tasked(self, call: Call, answer: Answer) -> None:
         """An answer came that may tell of a task."""
@@ -171,6 +178,9 @@ class Upstream:
         try:
             fields = self.dialect.dressed(call)
             self.pipe.send(Request(number, call.method, params.pack(fields)))
+        except Gone as error:
+            self._inflight.pop(number)
+            self._give_back(call, failure_of(error))
         except GatewayError as error:
             self._inflight.pop(number)
             call.settle(failure_of(error))
@@ -310,6 +320,9 @@ class Upstream:
         match message:
             case Result():
                 self._settle_by_id(message.id, self._checked(message.result))
+            case Untaken():
+                answer = Failure(None, message.code, message.message)
+                self._give_back(self._inflight.pop(message.id), answer)
             case Failure():
                 answer = Failure(None, message.code, message.message, message.data)
                 self._settle_by_id(message.id, answer)
@@ -331,6 +344,14 @@ class Upstream:
             call.settle(answer)
         else:
             log.debug("unknown_answer", server=self.server, id=number)
+
+    def _give_back(self, call: Call | None, answer: Failure) -> None:
+        """The server takes nothing more, and has not executed this call: it fails, unless it is sent elsewhere."""
+        if call is not None:
+            call.holder = None
+        if not self._listener.untaken(call, answer.message) and call is not None:
+            call.settle(answer)
+        self._listener.answered()
 
     def _settle(self, call: Call, answer: Answer | None) -> None:
         """Ends a call."""

@@ -287,11 +287,14 @@ class MessagePipe(Protocol):
 
         Raises:
             Overloaded: the server does not read, and the queue is full.
-            Gone: the pipe is closed.
+            Gone: the pipe is closed; nothing of the message was sent.
         """
 
     async def receive(self) -> Message:
         """The server's next message. What is not a message is logged and skipped. One reader at a time.
+
+        A request that cannot be answered fails here, by a `Failure` of the pipe's own; by an `Untaken` where it may be sent
+        anew over another pipe.
 
         Raises:
             Gone: the server is gone; says how it ended, with the tail of its stderr where there is one.

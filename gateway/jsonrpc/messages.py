@@ -53,4 +53,11 @@ class Failure(msgspec.Struct, frozen=True, gc=False):
     data: msgspec.Raw | None = None
 
 
+class Untaken(Failure, frozen=True, gc=False):
+    """Said by a pipe itself: the server has not executed the request, and takes no more over this pipe, which ends.
+
+    `id` is None where that was found out apart from any request.
+    """
+
+
 Message = Request | Notification | Result | Failure

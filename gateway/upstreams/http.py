@@ -3,7 +3,7 @@
 The era is decided for each request, by what it carries: a modern one is an exchange of its own, all else belongs to the
 conversation that `initialize` opens. Must not know what a method means, save that the server may speak first after
 `notifications/initialized`. A request always gets an answer in the inbox, a failure where HTTP fails, unless it was cancelled
-or the whole pipe has ended.
+or the whole pipe has ended. A session that the server no longer knows ends the pipe as soon as nothing is in flight any more.
 
 Source: MCP 2025-11-25 and 2026-07-28, transports, "Streamable HTTP".
 """
@@ -18,7 +18,7 @@ from gateway import limits
 from gateway.catalog.model import RemoteLaunch
 from gateway.errors import GatewayError, Unavailable
 from gateway.jsonrpc.codec import failure
-from gateway.jsonrpc.messages import Message, Request
+from gateway.jsonrpc.messages import Id, Message, Request, Untaken
 from gateway.telemetry.log import get_logger
 from gateway.upstreams.http_conversation import Conversation
 from gateway.upstreams.http_stateless import Stateless
@@ -99,7 +99,9 @@ class HttpPipe:
                 await self._wire.open()
                 async with trio.open_nursery() as self._nursery:
                     self._posts.start(self._nursery)
-                    await trio.sleep_forever()
+                    await self._posts.drained.wait()
+                    self._nursery.cancel_scope.cancel()
+                self._end(self._posts.why or "")
         except Unavailable as error:
             self._end(str(error))
         finally:
@@ -133,7 +135,7 @@ class HttpPipe:
             else:
                 await self._conversation.call(message, body)
         except SessionLost as error:
-            self._end(str(error))
+            await self._lose_session(error, message)
         except GatewayError as error:
             await self._fail(message, error)
         else:
@@ -150,11 +152,19 @@ class HttpPipe:
         else:
             await self._inbox.put(failure(error, message.id))
 
+    async def _lose_session(self, error: SessionLost, refused: Message | None = None) -> None:
+        """Sends nothing more, tells what was never taken, and lets what is in flight end by itself."""
+        self._conversation.session.is_lost = True
+        untaken: list[Id | None] = [*self._posts.close(str(error))]
+        untaken.append(refused.id if isinstance(refused, Request) else None)
+        for number in untaken:
+            await self._inbox.put(Untaken(number, error.code, str(error)))
+
     async def _listen(self) -> None:
         try:
             await self._conversation.listen()
         except SessionLost as error:
-            self._end(str(error))
+            await self._lose_session(error)
 
     def _is_declined(self, request: Request, error: GatewayError) -> bool:
         is_refusal = isinstance(error, Refused) and error.status in _MAY_BE_OLDER

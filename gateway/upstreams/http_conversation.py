@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from gateway import limits
-from gateway.errors import GatewayError, ProtocolFault, Unavailable
+from gateway.errors import GatewayError, ProtocolFault, Unavailable, UpstreamError
 from gateway.jsonrpc.messages import Failure, Id, Message, Request
 from gateway.mcp import discover
 from gateway.telemetry.log import get_logger
@@ -84,7 +84,7 @@ class Conversation:
 
     async def say_goodbye(self) -> None:
         """Ends the session on the server's side; one that cannot do that says 405, and that is that."""
-        if not self.session:
+        if not self.session or self.session.is_lost:
             return
         try:
             async with self._wire.exchange("DELETE", self.session.headers()):
@@ -156,17 +156,20 @@ class Conversation:
         """Takes up the broken stream of a request until its answer has come.
 
         Raises:
-            GatewayError: it cannot be taken up, or not any more.
+            Broken: it cannot be taken up, or not any more. The request was taken, whatever is said of the stream.
         """
         while resumption.last_event_id:
             await resumption.pause()
             try:
                 if await self._open_stream(resumption, until=request_id):
                     return
-            except (Broken, Refused, Unavailable) as error:
+            except UpstreamError as error:
                 resumption.failures += 1
                 if not error.retryable or resumption.failures > limits.RESUME_ATTEMPTS:
-                    raise
+                    raise Broken(
+                        f"{self._wire.who} closed the stream before its answer, and it cannot be taken up again: "
+                        f"{error}; the outcome is unknown"
+                    ) from error
         raise Broken(
             f"{self._wire.who} closed the stream before its answer: the outcome is unknown"
         )

@@ -36,6 +36,8 @@ class HttpSession:
         self._hello_id: Id | None = None
         self._id = ""
         self._version = ""
+        self.is_lost = False
+        """The server no longer knows it."""
 
     def __bool__(self) -> bool:
         """Whether the server has opened a session."""

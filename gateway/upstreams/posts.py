@@ -67,8 +67,10 @@ class Posts:
         self._inflight_bytes = 0
         self._alone = False
         self._nursery: trio.Nursery | None = None
-        # Why nothing can be sent any more; None while it can.
-        self._why: str | None = None
+        self.why: str | None = None
+        """Why nothing can be sent any more; None while it can."""
+        self.drained = trio.Event()
+        """Set once nothing can be sent any more, and nothing is in flight."""
 
     def __repr__(self) -> str:
         """State and what waits, for logs and tests."""
@@ -87,10 +89,10 @@ class Posts:
             Overloaded: too much is on its way.
             Gone: closed.
         """
-        if self._why is not None:
-            raise Gone(self._why)
         if _is_cancellation(message) and self._give_up(message):
             return
+        if self.why is not None:
+            raise Gone(self.why)
         body = encode(message)
         self._check_bounds(len(body))
         outgoing = _Outgoing(message, body, trio.CancelScope(), stateless)
@@ -107,11 +109,20 @@ class Posts:
         self._nursery = nursery
         self._start_waiting()
 
-    def close(self, why: str) -> None:
-        """Lets `send` raise `Gone(why)` and forgets what waits. What is in flight ends with its nursery."""
-        if self._why is None:
-            self._why = why
+    def close(self, why: str) -> list[Id]:
+        """Lets `send` raise `Gone(why)` and forgets what waits. What is in flight goes on, until its nursery ends.
+
+        Returns:
+            The requests that waited: nothing of them was sent.
+        """
+        if self.why is None:
+            self.why = why
+        waiting = list(self._waiting)
         self._waiting.clear()
+        for outgoing in waiting:
+            self._forget(outgoing)
+        self._note_drained()
+        return [out.message.id for out in waiting if isinstance(out.message, Request)]
 
     def _check_bounds(self, size: int) -> None:
         full = self._inflight >= limits.MAX_INFLIGHT_PER_REMOTE
@@ -157,3 +168,8 @@ class Posts:
             case message if is_initialized(message):
                 self._alone = False
                 self._start_waiting()
+        self._note_drained()
+
+    def _note_drained(self) -> None:
+        if self.why is not None and not self._inflight:
+            self.drained.set()

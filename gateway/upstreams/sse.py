@@ -16,7 +16,7 @@ from gateway import limits
 from gateway.catalog.model import RemoteLaunch
 from gateway.errors import GatewayError, Gone, ProtocolFault
 from gateway.jsonrpc.codec import failure
-from gateway.jsonrpc.messages import Message, Request
+from gateway.jsonrpc.messages import Message, Request, Untaken
 from gateway.telemetry.log import get_logger
 from gateway.upstreams.addresses import within
 from gateway.upstreams.events import EventStream, Resumption
@@ -158,12 +158,18 @@ class SsePipe:
                 if not reply.is_success:
                     raise refusal(self._wire.asked, reply.status, reply.headers, in_session=True)
         except SessionLost as error:
-            self._end(str(error))
+            await self._lose_session(error, message)
         except GatewayError as error:
             if isinstance(message, Request):
                 await self._inbox.put(failure(error, message.id))
             else:
                 _log.warning("upstream_message_lost", server=self._server, reason=str(error))
+
+    async def _lose_session(self, error: SessionLost, refused: Message) -> None:
+        """Sends nothing more, tells what was never taken, and lets what is in flight be answered on the stream."""
+        self._posts.close(str(error))
+        number = refused.id if isinstance(refused, Request) else None
+        await self._inbox.put(Untaken(number, error.code, str(error)))
 
     def _end(self, why: str) -> None:
         """Nothing more is sent or received. The first reason stands."""

@@ -15,7 +15,7 @@ import trio
 from gateway.catalog.model import RemoteLaunch, RemoteTransport
 from gateway.errors import Gone
 from gateway.jsonrpc.codec import raw
-from gateway.jsonrpc.messages import Message, Notification, Request, Result
+from gateway.jsonrpc.messages import Message, Notification, Request, Result, Untaken
 from gateway.ports import MessagePipe
 from gateway.upstreams import open_remote
 from tests.clients import client_venv
@@ -203,6 +203,8 @@ async def test_a_restarted_server_is_told(version: str) -> None:
             await ask(pipe, 0, "initialize", INITIALIZE)
         async with serving(version, "streamable-http", port):
             pipe.send(Request(1, "tools/list", raw({})))
+            untaken = await hear(pipe)
+            assert isinstance(untaken, Untaken)
             with pytest.raises(Gone, match="has ended the session"):
                 await hear(pipe)
         await pipe.aclose()

@@ -45,6 +45,22 @@ async def test_a_remote_server(
     assert worked["progress"] == [[1, 3], [2, 3], [3, 3]]
 
 
+@pytest.mark.parametrize("version", ["1", "2"])
+async def test_a_remote_server_is_restarted(place: Place, version: str) -> None:
+    """Its clients notice only that it was away: a call that the new one refuses, for it knows no session, is sent anew."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/mcp"
+    place.write({"far": {"type": "remote", "remote": {"url": url, "transport_type": "http"}}})
+    with place.stdio() as client:
+        client.initialize()
+        async with serving(version, "streamable-http", port):
+            assert client.call("greet", name="Ada") == "Hello, Ada!"
+        assert "cannot be reached" in client.call("greet", name="Bea")
+        async with serving(version, "streamable-http", port):
+            assert client.call("greet", name="Cleo") == "Hello, Cleo!"
+            assert client.log.count("call_sent_anew") == 1
+
+
 def test_a_gateway_behind_a_gateway(place: Place, tmp_path: Path, echo_binary: Path) -> None:
     """Over its WebSocket, with its token from a secret, for clients of both eras."""
     far = Place(tmp_path / "far", Path(place.environ["MCPGW_CACHE"]))

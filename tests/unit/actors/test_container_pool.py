@@ -210,6 +210,22 @@ async def test_a_client_that_tries_again_at_once_gets_a_new_container(
     assert answers.text(retry) == "fake says hello"
 
 
+async def test_a_call_that_a_dead_server_cannot_be_sent_goes_to_the_next(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Its death is not known yet, and nothing of the call was sent: it is placed anew, once."""
+    backend, answers = FakeBackend(), Answers()
+    pool = make_pool(nursery, backend)
+    pool.submit(answers.call())
+    await wait_all_tasks_blocked()
+    backend.opened[0].die("exit status 137")
+    call = answers.call()
+    pool.submit(call)
+    await wait_all_tasks_blocked()
+    assert answers.text(call) == "fake says hello"
+    assert [len(one.requests("tools/call")) for one in backend.opened] == [1, 1]
+
+
 @pytest.mark.refuses("to_servers.CALL_TIMEOUT_S")
 async def test_a_call_past_its_deadline_is_cancelled_upstream(
     nursery: trio.Nursery, autojump_clock: MockClock

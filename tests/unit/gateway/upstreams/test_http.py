@@ -12,14 +12,23 @@ from gateway import limits
 from gateway.catalog.model import RemoteLaunch
 from gateway.errors import Gone, Overloaded
 from gateway.jsonrpc.codec import encode
-from gateway.jsonrpc.messages import Failure, Notification, Request, Result
+from gateway.jsonrpc.messages import Failure, Notification, Request, Result, Untaken
 from gateway.jsonrpc.sse import encode_event
+from gateway.ports import MessagePipe
 from gateway.upstreams.http import HttpPipe
 from tests.fakes.http_server import Exchange, HangUp, serve
 from tests.fakes.mcp_server import McpOverHttp
 from tests.unit.gateway.upstreams.running import answer, call, failed, result_frame, running
 
 INITIALIZED = Notification("notifications/initialized")
+
+
+async def pass_over_untaken(pipe: MessagePipe) -> None:
+    """Reads what is said of a lost session, if there is time for that before the pipe ends."""
+    while isinstance(await pipe.receive(), Untaken):
+        pass
+
+
 EVENTS = {"content_type": "text/event-stream"}
 
 
@@ -147,12 +156,68 @@ async def test_a_lost_session_ends_the_pipe(status: int, said: str) -> None:
             body = encode(Failure(None, -32000, said)) if said else b""
             await exchange.respond(status, body, content_type="application/json")
 
-    async with running(handle) as (pipe, _):
+    async with running(handle) as (pipe, server):
         await call(pipe, 0, "initialize")
+        untaken = await call(pipe)
+        assert isinstance(untaken, Untaken)
+        assert untaken.id == 1
         with pytest.raises(Gone, match="has ended the session"):
-            await call(pipe)
+            await pipe.receive()
         with pytest.raises(Gone, match="has ended the session"):
             pipe.send(Request(2, "ping"))
+    assert server.seen("DELETE") == []
+
+
+async def test_a_lost_session_does_not_end_what_is_in_flight() -> None:
+    """Each request ends in its own way; the pipe ends after the last. What its client gives up is given up."""
+    asked, given_up = trio.Event(), trio.Event()
+
+    async def handle(exchange: Exchange) -> None:
+        body = exchange.request.body
+        if b"initialize" in body:
+            await answer(exchange, mcp_session_id="s")
+        elif b"slow" in body:
+            await asked.wait()
+            await answer(exchange)
+        elif b"endless" in body:
+            await exchange.until_closed()
+            given_up.set()
+            raise HangUp
+        else:
+            asked.set()
+            await exchange.respond(404)
+
+    async with running(handle) as (pipe, _):
+        await call(pipe, 0, "initialize")
+        pipe.send(Request(1, "endless"))
+        pipe.send(Request(2, "slow"))
+        pipe.send(Request(3, "tools/call"))
+        answers = {message.id: message for message in (await pipe.receive(), await pipe.receive())}  # type: ignore[union-attr] # answers have ids
+        assert isinstance(answers[2], Result)
+        assert isinstance(answers[3], Untaken)
+        with pytest.raises(Gone, match="has ended the session"):
+            pipe.send(Notification("notifications/cancelled", msgspec.Raw(b'{"requestId":1}')))
+        await given_up.wait()
+        with pytest.raises(Gone, match="has ended the session"):
+            await pipe.receive()
+
+
+async def test_what_waits_for_a_lost_session_was_not_taken() -> None:
+    """The first message of a session is refused, and another stands behind it."""
+
+    async def handle(exchange: Exchange) -> None:
+        if b"notifications/" in exchange.request.body:
+            await exchange.respond(404)
+        else:
+            await answer(exchange, mcp_session_id="s")
+
+    async with running(handle) as (pipe, server):
+        await call(pipe, 0, "initialize")
+        pipe.send(INITIALIZED)
+        message = await call(pipe, 1)
+        assert isinstance(message, Untaken)
+        assert message.id == 1
+    assert [b"tools/call" in request.body for request in server.requests] == [False, False]
 
 
 async def test_an_unknown_method_is_no_lost_session() -> None:
@@ -493,7 +558,7 @@ async def test_a_session_lost_on_the_listening_stream_ends_the_pipe(
         await call(pipe, 0, "initialize")
         pipe.send(INITIALIZED)
         with pytest.raises(Gone, match="has ended the session"):
-            await pipe.receive()
+            await pass_over_untaken(pipe)
 
 
 async def test_nothing_overtakes_initialized() -> None:
@@ -547,6 +612,7 @@ async def test_a_session_lost_with_a_notification_ends_the_pipe() -> None:
     async with running(handle) as (pipe, _):
         await call(pipe, 0, "initialize")
         pipe.send(INITIALIZED)
+        assert isinstance(await pipe.receive(), Untaken)
         with pytest.raises(Gone, match="has ended the session"):
             await pipe.receive()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import Gone
-from gateway.jsonrpc.messages import Failure, Notification, Request
+from gateway.jsonrpc.messages import Failure, Notification, Request, Untaken
 from gateway.jsonrpc.sse import encode_event
 from gateway.upstreams.sse import SsePipe
 from tests.fakes.http_server import Exchange
@@ -94,8 +94,8 @@ async def test_a_request_that_is_not_taken_fails_alone() -> None:
         await call(pipe, 2, "echo")
 
 
-async def test_a_forgotten_session_ends_the_pipe() -> None:
-    """404 on a message, while the stream is still open."""
+async def test_a_forgotten_session_takes_nothing_more() -> None:
+    """404 on a message, while the stream is still open: what is in flight may still be answered there."""
 
     class Forgetful(McpOverSse):
         async def __call__(self, exchange: Exchange) -> None:
@@ -105,8 +105,11 @@ async def test_a_forgotten_session_ends_the_pipe() -> None:
                 await super().__call__(exchange)
 
     async with running(Forgetful(), kind=SsePipe) as (pipe, _):
+        message = await call(pipe)
+        assert isinstance(message, Untaken)
+        assert "has ended the session" in message.message
         with pytest.raises(Gone, match="has ended the session"):
-            await call(pipe)
+            pipe.send(Request(2, "ping"))
 
 
 async def test_the_end_of_the_stream_is_the_end() -> None:
