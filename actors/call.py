@@ -52,6 +52,7 @@ class Call:
         "_settled",
         "client",
         "deadline",
+        "ended",
         "fields",
         "greeting",
         "holder",
@@ -102,6 +103,8 @@ class Call:
         """The id under which the server has it; 0 before it was sent."""
         self.started = trio.current_time()
         self.deadline = self.started + timeout_s
+        self.ended = self.started
+        """When it was settled."""
         self.is_settled = False
         self.resent = False
         """Sent once more already, because a server had not taken it."""
@@ -118,6 +121,7 @@ class Call:
         if self.is_settled:
             return
         self.is_settled = True
+        self.ended = trio.current_time()
         self.holder = None
         self._settled(self, answer)
 

@@ -44,7 +44,7 @@ class CallLog:
             "server": call.server,
             "name": name,
             "client": client,
-            "ms": round((trio.current_time() - call.started) * 1000, 1),
+            "ms": round((call.ended - call.started) * 1000, 1),
             "outcome": outcome,
         }
         self._rows.append((time.time(), fields))

@@ -375,7 +375,7 @@ class Session:
     ) -> None:
         """A call has ended: one answer to the client, or none if it withdrew the call."""
         self._calls.pop(request_id, None)
-        self.last_active = trio.current_time()
+        self.last_active = call.ended
         self._house.request_ended()
         if self._subscriptions.note(call, route, answer):
             self._house.remember(self)

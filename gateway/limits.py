@@ -313,6 +313,8 @@ HEAD_TIMEOUT_S: Final = 10.0
 """From a request's first byte until its head is whole: one that drips would hold a connection for good."""
 CONNECTION_SWEEP_S: Final = 0.25
 """How often the times of connections are looked at: each may run over by that much."""
+READS_PER_TURN: Final = 64
+"""Connections that are read from in one turn of the loop: some 2 ms of work, after which everything else has its turn."""
 SSE_KEEPALIVE_S: Final = 15.0
 """A silent event stream gets a comment this often: proxies cut what is silent for 30 to 60 s."""
 STREAM_AFTER_S: Final = 1.0

@@ -72,7 +72,9 @@ class Backlog:
                 return
         self._frames.append(frame)
         self._bytes += len(frame)
-        self._idle_reader.unpark_all()
+        # Mostly it is awake, and to wake nobody costs as much as all the rest of this.
+        if self._idle_reader:
+            self._idle_reader.unpark_all()
 
     def heard(self) -> None:
         """The client said something: the next frame may be its only answer."""

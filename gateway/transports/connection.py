@@ -100,7 +100,7 @@ class Connection:
     async def _serve(self, line: Line) -> None:
         scheme = "https" if isinstance(self._stream, trio.SSLStream) else "http"
         lane = None if self._front is None else FastLane(self._front, line, scheme=scheme)
-        while (head := await line.head()) is not None:
+        while (head := await _next_head(line, lane)) is not None:
             if not line.outflow.is_clear:
                 await line.outflow.drained()
             line.begin()
@@ -145,6 +145,18 @@ class Connection:
         if self._line is not None:
             self._line.ends = True
             self._line.rest()
+
+
+async def _next_head(line: Line, lane: FastLane | None) -> CheckedHead | None:
+    """The head of the next request that takes a task, None where none comes any more. The lane serves others meanwhile."""
+    if lane is None:
+        return await line.head()
+    is_there = await line.begun(lane.express)
+    await lane.settled()
+    if line.ends:
+        await line.linger()
+        return None
+    return await line.head() if is_there else None
 
 
 async def _pass_body(line: Line, bridge: Bridge, head: CheckedHead) -> None:

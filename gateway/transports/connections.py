@@ -15,14 +15,26 @@ import trio
 
 from gateway import limits
 from gateway.telemetry.refusals import refused
+from gateway.transports.inflow import Inflow, Switchboard
 
 _USER_TIMEOUT_MS: Final = int(limits.SEND_STALL_S * 1000)
 
 
 class ConnectionPool:
-    """The open connections of all listeners of one server."""
+    """The open connections of all listeners of one server.
 
-    def __init__(self, max_connections: int = limits.MAX_CONNECTIONS) -> None:
+    Args:
+        max_connections: how many there may be.
+        switchboard: what reads for them all, run by its owner; without one each waits by itself.
+    """
+
+    def __init__(
+        self,
+        max_connections: int = limits.MAX_CONNECTIONS,
+        *,
+        switchboard: Switchboard | None = None,
+    ) -> None:
+        self.switchboard = switchboard
         self._slots = trio.Semaphore(max_connections)
         self._open: set[ClientStream] = set()
         self._changed = trio.Event()
@@ -89,6 +101,10 @@ class ClientStream(trio.abc.HalfCloseableStream):
     def __init__(self, stream: trio.SocketStream, pool: ConnectionPool) -> None:
         self.socket = stream.socket
         """Where the HTTP server looks up the addresses of both ends."""
+        self.inflow: Inflow | None = None
+        """What reads, where one task does that for all connections."""
+        if pool.switchboard is not None:
+            self.inflow = Inflow(pool.switchboard, stream.socket.fileno())
         self._stream = stream
         self._pool = pool
 
@@ -129,6 +145,8 @@ class ClientStream(trio.abc.HalfCloseableStream):
             trio.BrokenResourceError: the connection is broken.
             trio.ClosedResourceError: it was closed here.
         """
+        if self.inflow is not None:
+            return await self.inflow.receive(max_bytes or limits.READ_CHUNK_BYTES)
         while True:
             if self.socket.fileno() < 0:
                 raise trio.ClosedResourceError("this connection was closed here")
@@ -147,11 +165,15 @@ class ClientStream(trio.abc.HalfCloseableStream):
     async def aclose(self) -> None:
         """Closes the connection and frees its slot."""
         self._pool.discard(self)
+        if self.inflow is not None:
+            self.inflow.close()
         await self._stream.aclose()
 
     def abort(self) -> None:
         """Closes the connection now, dropping what the client has not taken."""
         self._pool.discard(self)
+        if self.inflow is not None:
+            self.inflow.close()
         self.socket.close()
 
     async def _send_some(self, view: memoryview) -> int:

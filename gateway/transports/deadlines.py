@@ -1,6 +1,7 @@
 """What is to happen to connections when their time is over: one sweep for all, instead of a scope for each request.
 
-Must not know HTTP. An action runs up to `limits.CONNECTION_SWEEP_S` late.
+Must not know HTTP. An action runs up to twice `limits.CONNECTION_SWEEP_S` late: times count from the last sweep, for
+each request sets some, and to ask for the time costs more than all the rest of that.
 """
 
 from __future__ import annotations
@@ -17,15 +18,16 @@ _log = get_logger("http")
 
 
 class Deadline:
-    """At most one action that is due at some time."""
+    """At most one action that is due at some time. `sweeper`: who looks at it, from `Sweeper.add` on."""
 
-    def __init__(self) -> None:
+    def __init__(self, sweeper: Sweeper) -> None:
+        self._sweeper = sweeper
         self._due = math.inf
         self._act: Callable[[], object] = _nothing
 
     def set(self, seconds: float, act: Callable[[], object]) -> None:
         """Has `act` called after that time, instead of what was set before."""
-        self._due = trio.current_time() + seconds
+        self._due = self._sweeper.next_sweep + seconds
         self._act = act
 
     def clear(self) -> None:
@@ -43,6 +45,8 @@ class Sweeper:
     """Looks at all deadlines."""
 
     def __init__(self) -> None:
+        self.next_sweep = trio.current_time() + limits.CONNECTION_SWEEP_S
+        """When all are looked at next, or a little earlier."""
         self._deadlines: set[Deadline] = set()
 
     def __repr__(self) -> str:
@@ -62,6 +66,7 @@ class Sweeper:
         while True:
             await trio.sleep(limits.CONNECTION_SWEEP_S)
             now = trio.current_time()
+            self.next_sweep = now + limits.CONNECTION_SWEEP_S
             for deadline in tuple(self._deadlines):
                 try:
                     deadline.look(now)

@@ -1,20 +1,21 @@
 """The short way of a POST to its session and back, without a task, scope or nursery of its own; and of event streams.
 
-The connection's task reads the request, hands it over and goes back to reading, which also shows that a client leaves.
-Whoever has the answer (mostly a server's reader) writes it to the client there and then. What it does not take, the
-connection leaves to hypercorn; what both take they answer alike, for all decisions are the front's.
+A request that comes in one piece is served from the turn of whoever read it (`express`); any other by the connection's
+task, which then goes back to reading, for that also shows that a client leaves. Whoever has the answer (mostly a
+server's reader) writes it to the client there and then. What the lane does not take, the connection leaves to
+hypercorn; what both take they answer alike, for all decisions are the front's.
 
 Must not know what requests mean.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final
 
 import trio
 
 from gateway import limits
+from gateway.errors import GatewayError
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.refusals import refused
 from gateway.transports.event_stream import stream_events
@@ -54,6 +55,8 @@ class FastLane:
         """Whether the client wants the connection to end with the answer."""
         self._busy = False
         """Whether an answer is in the making."""
+        self._exchange: Exchange | None = None
+        """Where that is; None for a stream that is no POST's."""
         self._answered = trio.Event()
         """Set when nothing is in the making any more; made anew by who waits."""
         self._given_up = False
@@ -66,6 +69,29 @@ class FastLane:
             self._is_last = checked.headers.get(b"connection", b"").lower() == _ENDED
             self._head = self._read(checked)
         return self._head is not None
+
+    def express(self, came: bytes) -> bool:
+        """Serves what has come, if it is one whole POST that the lane takes and nothing is under way; says whether it has.
+
+        Its answer may still be in the making then. Whatever is not for it is for the connection's task, which finds the
+        same and can wait.
+        """
+        line = self._line
+        if not came or self._busy or line.ends or not line.outflow.is_clear:
+            return False
+        try:
+            whole = line.whole(came)
+            if whole is None or not self.takes(whole[0]):
+                return False
+            admitted = self._front.admit(self._request)
+        except GatewayError:
+            return False
+        if not isinstance(admitted, Posting):
+            return False
+        line.begin()
+        line.ends = self._is_last
+        self._answer(self._front.take(self._request, admitted, whole[1]))
+        return True
 
     async def serve(self, checked: CheckedHead) -> None:
         """Serves one request that it takes, up to its answer.
@@ -110,18 +136,16 @@ class FastLane:
                 return
             if self._given_up:
                 raise ClientLeft
-        outcome = self._front.take(head, posting, body)
-        if isinstance(outcome, Reply):
-            self._reply(outcome)
-        else:
-            await self._carry(outcome)
+        self._answer(self._front.take(head, posting, body))
+        await self.settled()
 
     async def _attend(self, serving: Serving) -> None:
         """Serves an event stream to its end, in a task of its own: this one sees whether the client is there."""
         self._line.deadline.clear()
         self._busy = True
+        self._exchange = None
         self._line.nursery.start_soon(self._serve, serving)
-        await self._settled()
+        await self.settled()
 
     async def _serve(self, serving: Serving) -> None:
         call = LaneCall(self._request, self._line)
@@ -170,32 +194,44 @@ class FastLane:
 
     # --- the answer --------------------------------------------------------------------------------------------
 
-    async def _carry(self, exchange: Exchange) -> None:
-        """Waits until the answer is out, or its client gone for good."""
-        line = self._line
+    def _answer(self, outcome: Reply | Exchange) -> None:
+        """Sends the answer, or sees to it that it is sent once it is made."""
+        if isinstance(outcome, Reply):
+            self._reply(outcome)
+            return
         self._busy = True
-        exchange.watch(partial(self._decided, exchange))
-        if exchange.mode == "open":
-            line.deadline.set(exchange.patience_s, exchange.stream)
-        while self._busy and not line.held:
-            if not await line.more():
-                break
-        if line.gone.is_set() and exchange.mode == "open" and not exchange.survives:
-            exchange.left()
-        else:
-            await self._settled()
+        self._exchange = outcome
+        outcome.watch(self._decided)
+        if outcome.mode == "open":
+            self._line.deadline.set(outcome.patience_s, outcome.stream)
 
-    async def _settled(self) -> None:
-        """Until the answer is out. What the client sends ahead waits, and no more of it is read."""
+    async def settled(self) -> None:
+        """Until nothing is in the making, or its client is gone for good.
+
+        What the client sends ahead waits, and no more of it is read.
+        """
+        line = self._line
         while self._busy:
-            if not self._line.held and await self._line.more():
+            if not line.held and await line.more():
                 continue
+            if line.gone.is_set():
+                self._left()
             self._answered = trio.Event()
             while self._busy:
                 await self._answered.wait()
 
-    def _decided(self, exchange: Exchange) -> None:
+    def _left(self) -> None:
+        """The client sends no more; an answer that does not survive that is given up."""
+        exchange = self._exchange
+        if exchange is not None and exchange.mode == "open" and not exchange.survives:
+            exchange.left()
+            self._busy = False
+
+    def _decided(self) -> None:
         """It is known what the answer is, or that it is a stream."""
+        exchange = self._exchange
+        if exchange is None:
+            raise LookupError("no answer is in the making")
         if exchange.mode == "plain":
             try:
                 reply = exchange.reply()

@@ -12,9 +12,11 @@ import trio
 from gateway import limits
 from gateway.telemetry.refusals import refused
 from gateway.transports.body_framing import BodyFraming, framing_of
+from gateway.transports.connections import ClientStream
 from gateway.transports.deadlines import Deadline
 from gateway.transports.head_check import HEAD_END, CheckedHead, check_beginning, check_head
 from gateway.transports.http import ClientLeft, Refused, too_long
+from gateway.transports.inflow import Taker
 from gateway.transports.outflow import Outflow, Stream
 
 
@@ -49,6 +51,25 @@ class Line:
 
     # --- reading -----------------------------------------------------------------------------------------------
 
+    async def begun(self, taker: Taker | None = None) -> bool:
+        """Waits for the beginning of the next request; False when the client sends no more.
+
+        Meanwhile `taker` may serve what comes without waking who waits here.
+
+        Cancellation: nothing is lost.
+        """
+        if self.held:
+            return True
+        stream = self._stream
+        inflow = stream.inflow if isinstance(stream, ClientStream) else None
+        if inflow is None or taker is None:
+            return await self.more()
+        inflow.taker = taker
+        try:
+            return await self.more()
+        finally:
+            inflow.taker = None
+
     async def more(self) -> bool:
         """Waits for further bytes; False when the client sends no more.
 
@@ -82,10 +103,19 @@ class Line:
                     self.deadline.set(limits.HEAD_TIMEOUT_S, self._cut_late)
             if not await self.more():
                 return None
-        raw = self._take(end + len(HEAD_END))
-        if self._known is None or self._known.raw != raw:
-            self._known = check_head(raw)
-        return self._known
+        return self._checked(self._take(end + len(HEAD_END)))
+
+    def whole(self, came: bytes) -> tuple[CheckedHead, bytes] | None:
+        """Head and body of what is one request of known length and nothing else: what most clients send at once.
+
+        Raises:
+            Refused: its head is none.
+        """
+        end = came.find(HEAD_END) + len(HEAD_END)
+        if end < len(HEAD_END):
+            return None
+        head = self._checked(came[:end])
+        return (head, came[end:]) if head.body_bytes == len(came) - end else None
 
     def _cut_late(self) -> None:
         """Ends a connection whose request never begins."""
@@ -182,6 +212,11 @@ class Line:
         self.held = b""
         while await self.more():
             self.held = b""
+
+    def _checked(self, raw: bytes) -> CheckedHead:
+        if self._known is None or self._known.raw != raw:
+            self._known = check_head(raw)
+        return self._known
 
     def _take(self, size: int) -> bytes:
         held = self.held

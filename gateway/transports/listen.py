@@ -22,6 +22,7 @@ from gateway.transports.connection import Connection
 from gateway.transports.connections import BoundedListener, ConnectionPool
 from gateway.transports.deadlines import Deadline, Sweeper
 from gateway.transports.front import Front
+from gateway.transports.inflow import open_switchboard
 from gateway.transports.outflow import Stream
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ async def serve_http(
     """
     context = None if not tls_cert else _tls(tls_cert, tls_key)
     http = _Http(app, lane)
-    pool = ConnectionPool()
+    switchboard = open_switchboard()
+    pool = ConnectionPool(switchboard=switchboard)
     # In a thread: names are looked up, and where a port is taken, its owner.
     sockets = await trio.to_thread.run_sync(open_sockets, hosts, port)
     listeners = [
@@ -69,6 +71,8 @@ async def serve_http(
     addresses = tuple(listening.getsockname()[:2] for listening in sockets)
     async with trio.open_nursery() as connections:
         connections.start_soon(http.sweeper.run)
+        if switchboard is not None:
+            connections.start_soon(switchboard.run)
         try:
             async with trio.open_nursery() as accepting:
                 for listener in listeners:
@@ -106,7 +110,7 @@ class _Http:
 
     async def serve(self, stream: Stream) -> None:
         """Serves one connection to its end. What breaks it costs only itself."""
-        deadline = Deadline()
+        deadline = Deadline(self.sweeper)
         connection = Connection(stream, deadline, lane=self._lane, hypercorn=self.hypercorn)
         self._connections.add(connection)
         self.sweeper.add(deadline)

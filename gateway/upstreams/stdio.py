@@ -83,7 +83,9 @@ class StdioPipe:
         if rest:
             self._queue.append(rest)
             self._queued_bytes += len(rest)
-            self._idle_writer.unpark()
+            # Mostly it is awake, and to wake nobody costs as much as all the rest of this.
+            if self._idle_writer:
+                self._idle_writer.unpark()
 
     async def run(self) -> None:
         """Writes what is queued until the pipe is closed; see `ports.MessagePipe`.

@@ -42,6 +42,7 @@ async def test_lines_wait_for_each_other_a_moment(
     nursery.start_soon(log.run)
     call = answers.call()
     await trio.sleep(0.1)
+    call.settle(None)
     log.note(call, name="roll", client="cli", outcome="ok")
     log.note(call, name="roll", client="cli", outcome="cancelled")
     await wait_all_tasks_blocked()

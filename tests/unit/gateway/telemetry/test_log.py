@@ -18,14 +18,9 @@ from hypothesis import strategies as st
 
 from gateway.errors import OptionError
 from gateway.limits import LOG_VALUE_CHARS
-from gateway.telemetry.log import (
-    ConsoleFormatter,
-    JsonFormatter,
-    _Output,
-    _record,
-    configure,
-    get_logger,
-)
+from gateway.telemetry.log import configure, get_logger
+from gateway.telemetry.log_lines import ConsoleFormat, Entry, JsonFormat
+from gateway.telemetry.log_output import Output
 from gateway.telemetry.redaction import redact_values
 
 log = get_logger("test")
@@ -50,12 +45,12 @@ def _unconfigured() -> Iterator[None]:
 
 def console(event: str, **fields: object) -> str:
     """The console line of an event, without its time."""
-    return ConsoleFormatter().format(_record("mcpgw.x", logging.INFO, event, fields))[13:]
+    return ConsoleFormat().line(Entry(0.0, logging.INFO, "mcpgw.x", event, fields))[13:]
 
 
 def as_json(event: str, **fields: object) -> dict[str, object]:
     """The JSON line of an event, read back."""
-    line = JsonFormatter().format(_record("mcpgw.x", logging.INFO, event, fields))
+    line = JsonFormat().line(Entry(0.0, logging.INFO, "mcpgw.x", event, fields))
     assert line.isascii()
     assert "\n" not in line
     return json.loads(line)
@@ -141,9 +136,9 @@ def test_a_crash_shows_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_a_crash_in_json_is_one_line() -> None:
     """The traceback is a field."""
-    record = _record("x", logging.ERROR, "child_crashed", {}, ValueError("broken"))
-    line = JsonFormatter().format(record)
+    line = JsonFormat().line(Entry(0.0, logging.ERROR, "x", "e", {}, "ValueError: broken\n"))
     assert json.loads(line)["traceback"] == "ValueError: broken\n"
+    assert "\n" not in line
 
 
 @pytest.mark.parametrize(
@@ -240,11 +235,14 @@ def pipe() -> Iterator[tuple[int, int]]:
         os.close(end)
 
 
-def output(descriptor: int) -> _Output:
+def output(descriptor: int) -> Output:
     """An output on that descriptor."""
-    made = _Output(descriptor)
-    made.setFormatter(ConsoleFormatter())
-    return made
+    return Output(descriptor, ConsoleFormat())
+
+
+def entry(event: str, **fields: object) -> Entry:
+    """What a line says, at some moment."""
+    return Entry(0.0, logging.INFO, "x", event, fields)
 
 
 def read_lines(descriptor: int) -> list[str]:
@@ -258,9 +256,9 @@ def test_a_reader_that_does_not_read_costs_lines_not_time(pipe: tuple[int, int])
     reader, writer = pipe
     to_pipe = output(writer)
     for _ in range(1000):
-        to_pipe.handle(_record("x", logging.INFO, "e", {"v": "x" * 1000}))
+        to_pipe.write([entry("e", v="x" * 1000)])
     kept = len(read_lines(reader))
-    to_pipe.handle(_record("x", logging.INFO, "again", {}))
+    to_pipe.write([entry("again")])
     assert read_lines(reader) == [f"warn  log_lines_lost lines={1000 - kept}", "info  again"]
 
 
@@ -276,9 +274,9 @@ def test_a_line_torn_by_a_full_pipe_does_not_spoil_the_next(pipe: tuple[int, int
     reader, writer = pipe
     to_pipe = output(writer)
     while not to_pipe._torn:
-        to_pipe.handle(_record("x", logging.INFO, "e", {str(i): "x" * 3000 for i in range(3)}))
+        to_pipe.write([entry("e", **{str(i): "x" * 3000 for i in range(3)})])
     read_lines(reader)
-    to_pipe.handle(_record("x", logging.INFO, "again", {}))
+    to_pipe.write([entry("again")])
     assert read_lines(reader)[1:] == ["warn  log_lines_lost lines=1", "info  again"]
 
 
@@ -287,7 +285,7 @@ def test_a_closed_stderr_is_no_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        output(writer).handle(_record("x", logging.INFO, "e", {}))
+        output(writer).write([entry("e")])
     finally:
         os.close(writer)
 
@@ -307,8 +305,7 @@ def test_many_events_of_a_kind_are_one_write_with_their_own_times(tmp_path: Path
 def test_rows_that_nobody_reads_are_counted(capfd: pytest.CaptureFixture[str]) -> None:
     """A reader that is slow loses lines, and is told how many."""
     reading, writing = os.pipe()
-    output = _Output(writing, owned=True)
-    output.setFormatter(ConsoleFormatter())
+    output = Output(writing, ConsoleFormat(), owned=True)
     logging.getLogger().addHandler(output)
     logging.getLogger("mcpgw").setLevel("INFO")
     while os.write(writing, b"x" * 4096):

@@ -235,3 +235,51 @@ async def test_who_asks_is_looked_at_each_time(lane: Site, monkeypatch: pytest.M
         monkeypatch.setattr(lane.front._auth, "authenticate", refuse)
         await stream.send_all(post(lane, PING))
         assert (await read_until(stream, b"}}")).startswith(b"HTTP/1.1 401")
+
+
+async def test_a_request_in_one_piece_wakes_no_task(
+    lane: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for the answer either, whoever brings it."""
+
+    async def fail(_: object) -> None:
+        raise AssertionError("the connection's task was woken")
+
+    async with lane.connect(), await connect(lane) as stream:
+        monkeypatch.setattr("gateway.transports.line.Line.head", fail)
+        for _ in range(3):
+            await stream.send_all(post(lane, PING))
+            assert b'"result":{}' in await read_until(stream, b"{}}")
+        await stream.send_all(post(lane, LATER))
+        await lane.last.has_waiting.wait()
+        lane.last.answer()
+        assert b'"result":{}' in await read_until(stream, b"{}}")
+
+
+async def test_what_is_sent_ahead_waits_for_its_turn(lane: Site) -> None:
+    """Also where it comes while the answer is in the making, and in pieces."""
+    async with lane.connect(), await connect(lane) as stream:
+        await stream.send_all(post(lane, LATER))
+        await lane.last.has_waiting.wait()
+        seen = len(lane.last.received)
+        message = post(lane, PING)
+        for piece in (message[:30], message[30:], message):
+            await stream.send_all(piece)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        assert len(lane.last.received) == seen
+        lane.last.answer()
+        answers = b""
+        while answers.count(b'"result":{}') < 3:
+            answers += await stream.receive_some()
+        assert len(lane.last.received) == seen + 2
+
+
+async def test_a_request_after_which_the_client_wants_the_end(lane: Site) -> None:
+    """The answer says so, and the connection ends."""
+    async with lane.connect(), await connect(lane) as stream:
+        await stream.send_all(
+            post(lane, PING).replace(b"\r\nHost", b"\r\nConnection: close\r\nHost")
+        )
+        answer = await read_until(stream, b"never")
+        assert b"connection: close" in answer
+        assert answer.endswith(b'"result":{}}')

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 
-from gateway.transports.deadlines import Deadline
+from gateway.transports.deadlines import Deadline, Sweeper
 from gateway.transports.http import CLOSE, Reply
 from gateway.transports.lane_call import LaneCall, write_reply
 from gateway.transports.line import Line
@@ -26,7 +26,7 @@ async def pair() -> AsyncIterator[Pair]:
     async with listener, trio.open_nursery() as nursery:
         ends = Ends(listener)
         ours, theirs = await ends.pair()
-        yield Pair(Line(ours, nursery, Deadline()), theirs)
+        yield Pair(Line(ours, nursery, Deadline(Sweeper())), theirs)
         ends.cut()
         nursery.cancel_scope.cancel()
 

@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from gateway import limits
-from gateway.transports.deadlines import Deadline
+from gateway.transports.deadlines import Deadline, Sweeper
 from gateway.transports.http import ClientLeft, Refused
 from gateway.transports.line import Line
 from tests.unit.gateway.transports.test_connections import Ends
@@ -50,7 +50,7 @@ async def pair() -> AsyncIterator[Pair]:
     async with listener, trio.open_nursery() as nursery:
         ends = Ends(listener)
         ours, theirs = await ends.pair()
-        yield Pair(Line(ours, nursery, Deadline()), theirs)
+        yield Pair(Line(ours, nursery, Deadline(Sweeper())), theirs)
         ends.cut()
         nursery.cancel_scope.cancel()
 
