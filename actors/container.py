@@ -382,7 +382,7 @@ class Container(Listener):
             # As long as both of its steps bound themselves to: it is never what ends them.
             with trio.move_on_after(_CLOSE_S, shield=True):
                 await self._close(pipe)
-        return error
+        return _in_full(error, pipe)
 
     async def _close(self, pipe: MessagePipe) -> None:
         """Stops the server: gently, unless it stands still; then it could not even read the end of its input."""
@@ -536,6 +536,13 @@ class Container(Listener):
     def asked(self, request: ServerRequest) -> None:
         """A request to the client."""
         self._keeper.asked(self, request)
+
+
+def _in_full(error: GatewayError | None, pipe: MessagePipe) -> GatewayError | None:
+    """Why a server ended, with what was learned since its calls were told."""
+    if isinstance(error, Gone) and (obituary := pipe.obituary()):
+        return Gone(obituary)
+    return error
 
 
 async def _cancel_when_gone(upstream: Upstream, scope: trio.CancelScope) -> None:

@@ -161,8 +161,11 @@ CONTROL_S: Final = 5.0
 """For telling a command of ours the gateway's state, its containers' memory included, and for asking."""
 STDIO_EXIT_S: Final = 1.2
 """From end of input to our exit on stdio: clients send SIGTERM after 2 s, and containers must be gone by then."""
-LAST_WORDS_WAIT_S: Final = 0.2
-"""From the end of a server's stdout until its exit status and last stderr lines are known: they travel separately."""
+LAST_WORDS_WAIT_S: Final = 0.04
+"""From the end of a server's stdout to the failure of its calls: its last stderr lines and its exit status take the way
+through the engine. What comes later is in the log."""
+ENDING_S: Final = 1.0
+"""From the end of a server's stdout until nothing more is expected to be learned of how it ended."""
 FIFO_OPEN_S: Final = 3.0
 """How long a started container may take to open its named pipes before it is started anew without them: its shell does so
 within milliseconds, and the engine's own word that it runs comes later than that."""

@@ -185,11 +185,18 @@ class Link(Protocol):
     async def receive_some(self) -> bytes:
         """The next bytes of the server's stdout; b"" once it has ended, and ever after. One reader at a time."""
 
+    async def learn_ending(self) -> None:
+        """Once stdout has ended: waits until the exit status and the end of stderr are known as well.
+
+        Returns after `limits.ENDING_S` where they do not come, as of a server that lives on. Not beside `receive_some`.
+        Cancellation: nothing is lost.
+        """
+
     def stderr_tail(self) -> str:
         """The last `limits.STDERR_TAIL_BYTES` of the server's stderr."""
 
     def exit_status(self) -> int | None:
-        """The exit status, None while it runs or where it could not be learned."""
+        """The exit status, None while it runs or where it was not learned (yet)."""
 
     async def aclose(self) -> None:
         """Stops the server and removes what it left: stdin closed, a grace, TERM, a grace, KILL, removed.
@@ -297,7 +304,13 @@ class MessagePipe(Protocol):
         anew over another pipe.
 
         Raises:
-            Gone: the server is gone; says how it ended, with the tail of its stderr where there is one.
+            Gone: the server is gone; says how it ended, with the tail of its stderr, as far as that is known at once.
+        """
+
+    def obituary(self) -> str:
+        """How the server ended by itself, in one sentence; after `aclose` with all that could be learned.
+
+        "" where it did not, or where `receive` has said it all.
         """
 
     def stderr_tail(self) -> str:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Protocol
 
 import trio
 
 from gateway import limits
 from gateway.errors import BackendError, Gone
 from gateway.runtimes.stderr_tail import StderrTail
-
-_EXIT_STATUS_S: Final = 0.5
-"""How long the end of stdout may be held back to learn the exit status: the engine knows it within milliseconds."""
 
 
 class Container(Protocol):
@@ -40,8 +37,12 @@ class ContainerStream(Protocol):
         """How stdin and stdout travel: "attach" or "fifo"."""
 
     @property
+    def stdout_ended(self) -> bool:
+        """Whether nothing more comes of stdout."""
+
+    @property
     def ended(self) -> bool:
-        """Whether nothing more comes: the server has ended, or the stream is closed."""
+        """Whether nothing more comes at all: the server has ended, or the stream is closed."""
 
     async def receive(self) -> tuple[bytes, bytes]:
         """The next bytes of stdout and of stderr. Sets `ended`, and closes, where there is nothing more to come.
@@ -105,7 +106,7 @@ class ContainerLink:
         return self._tail.text()
 
     def exit_status(self) -> int | None:
-        """The exit status, None while it runs or where it could not be learned."""
+        """The exit status, None while it runs or where it was not learned (yet)."""
         return self._exit_status
 
     async def send_all(self, frame: bytes | memoryview) -> None:
@@ -138,12 +139,19 @@ class ContainerLink:
         except trio.WouldBlock:
             await self._reading.acquire()
         try:
-            while not self._stream.ended:
+            while not self._stream.stdout_ended:
                 if out := await self._read():
                     return out
         finally:
             self._reading.release()
         return b""
+
+    async def learn_ending(self) -> None:
+        """Reads stderr to its end, which is the container's, and asks the engine for the exit status."""
+        with trio.move_on_after(limits.ENDING_S), suppress(BackendError):
+            await self._drain()
+            if self._exit_status is None:
+                self._exit_status = await self._container.exit_status()
 
     async def aclose(self) -> None:
         """Ends stdin, waits, TERM, waits, removes. Completed when the caller is cancelled; idempotent."""
@@ -202,16 +210,10 @@ class ContainerLink:
             self._closed.set()
 
     async def _read(self) -> bytes:
-        """One read; at the end of the stream the exit status is asked for."""
+        """One read: what came of stdout."""
         out, err = await self._stream.receive()
         if err:
             self._tail.feed(err)
         if self._stream.ended:
             self._tail.end()
-            if not self._closing:
-                await self._learn_exit_status()
         return out
-
-    async def _learn_exit_status(self) -> None:
-        with trio.move_on_after(_EXIT_STATUS_S), suppress(BackendError):
-            self._exit_status = await self._container.exit_status()

@@ -50,6 +50,11 @@ class AttachStream:
         self._first = first
         self.ended = False
 
+    @property
+    def stdout_ended(self) -> bool:
+        """See `ContainerStream`: the stream tells of one end, that of both."""
+        return self.ended
+
     async def receive(self) -> tuple[bytes, bytes]:
         """The next bytes of stdout and of stderr. Sets `ended`, and closes, where there is nothing more to come."""
         try:

@@ -7,7 +7,6 @@ may live here, so both wait behind one descriptor, as in `process_output`; a mes
 
 from __future__ import annotations
 
-import math
 import os
 import selectors
 from typing import Final
@@ -20,8 +19,6 @@ from gateway.runtimes.fifo_config import MARK
 from gateway.runtimes.link_attach import AttachStream
 from gateway.runtimes.named_pipes import NamedPipes
 
-_LAST_WORDS_S: Final = 0.5
-"""How long the end of stdout may be held back for the end of stderr, which takes the way through the engine."""
 _STDERR_TURN: Final = 32
 """Reads of stdout after which stderr gets its turn where stdout never pauses: the engine holds what waits."""
 
@@ -54,11 +51,9 @@ class FifoStream:
         self._early = b""
         # Reads of stdout since stderr was looked at.
         self._reads = 0
-        # Until when the end of stderr is waited for, once stdout has ended.
-        self._patience = math.inf
-        self._stdout_ended = False
         self._stderr_ended = False
         self._closed = False
+        self.stdout_ended = False
         self.ended = False
 
     async def wait_opened(self) -> None:
@@ -87,7 +82,7 @@ class FifoStream:
         if self._early:
             early, self._early = self._early, b""
             return b"", early
-        if self._stdout_ended:
+        if self.stdout_ended:
             return b"", await self._last_words()
         # Waits although there may be more: a server that floods its pipe is taken in turns with everybody else.
         try:
@@ -105,15 +100,14 @@ class FifoStream:
         return nonblocking.write_nowait(self._pipes.stdin, data)
 
     async def send_eof(self) -> bool:
-        """Ends stdin: nobody else has it open for writing. From now on only the container's end is the end."""
-        self._patience = math.inf
+        """Ends stdin: nobody else has it open for writing."""
         self._close_stdin()
         await trio.lowlevel.checkpoint()
         return not self.ended
 
     async def aclose(self) -> None:
         """See `ContainerStream`. Names that are still there go as well."""
-        self.ended = True
+        self.stdout_ended = self.ended = True
         self._close_stdin()
         if not self._closed:
             self._closed = True
@@ -138,7 +132,7 @@ class FifoStream:
         elif chunk is None and self._stderr_ended:
             # Nothing of the container is left: what it wrote before its end is there, and nothing more comes.
             chunk = nonblocking.read_nowait(self._pipes.stdout, limits.READ_CHUNK_BYTES)
-            self._stdout_ended = not chunk
+            self.stdout_ended = not chunk
         return chunk or b"", said
 
     def _take_stderr(self) -> bytes:
@@ -152,21 +146,18 @@ class FifoStream:
         return out + err
 
     def _end_stdout(self) -> None:
-        self._stdout_ended = True
+        self.stdout_ended = True
         self._selector.unregister(self._pipes.stdout)
-        if self._pipes.stdin >= 0:
-            self._patience = trio.current_time() + _LAST_WORDS_S
 
     async def _last_words(self) -> bytes:
         """What stderr still says after stdout has ended: mostly why. Then the end."""
-        with trio.move_on_at(self._patience):
-            while not self._stderr_ended:
-                try:
-                    await trio.lowlevel.wait_readable(self._selector.fileno())
-                except trio.ClosedResourceError:
-                    break
-                if said := self._take_stderr():
-                    return said
+        while not self._stderr_ended:
+            try:
+                await trio.lowlevel.wait_readable(self._selector.fileno())
+            except trio.ClosedResourceError:
+                break
+            if said := self._take_stderr():
+                return said
         await self.aclose()
         return b""
 

@@ -33,8 +33,6 @@ _log = get_logger("runtimes")
 _INHERITED: Final = ("PATH", "HOME", "LANG", "TMPDIR", "USER")
 """What every program may expect. The rest of our environment holds other people's secrets."""
 _INHERITED_PREFIX: Final = "LC_"
-_EXIT_STATUS_S: Final = 0.5
-"""How long the end of stdout may be held back to learn the exit status."""
 _KILLED_S: Final = 1.0
 """Until a killed process is reaped: immediate, unless it hangs in the kernel."""
 _SHELL_SIGNAL: Final = 128
@@ -207,12 +205,14 @@ class ProcessLink:
             while not self._output.ended:
                 if chunk := await self._output.receive():
                     return chunk
-            if not self._closing:
-                with trio.move_on_after(_EXIT_STATUS_S):
-                    await self._process.wait()
         finally:
             self._reading.release()
         return b""
+
+    async def learn_ending(self) -> None:
+        """Waits for the exit status: what stderr held was read with the end of stdout."""
+        with trio.move_on_after(limits.ENDING_S):
+            await self._process.wait()
 
     async def aclose(self) -> None:
         """Ends stdin, waits, TERM to the group, waits, KILL. Completed when the caller is cancelled; idempotent."""

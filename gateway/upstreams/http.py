@@ -80,6 +80,10 @@ class HttpPipe:
         """Nothing: a remote server's stderr stays there."""
         return ""
 
+    def obituary(self) -> str:
+        """Nothing: `receive` says all that is known."""
+        return ""
+
     def send(self, message: Message) -> None:
         """Posts a message; see `ports.MessagePipe`."""
         modern = is_modern(message)

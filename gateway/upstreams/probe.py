@@ -44,6 +44,10 @@ class ProbePipe:
         """Nothing: a remote server's stderr stays there."""
         return self._pipe.stderr_tail()
 
+    def obituary(self) -> str:
+        """Nothing: `receive` says all that is known."""
+        return self._pipe.obituary()
+
     def send(self, message: Message) -> None:
         """Sends on the pipe in use; see `ports.MessagePipe`."""
         self._pipe.send(message)

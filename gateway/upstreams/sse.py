@@ -65,6 +65,10 @@ class SsePipe:
         """Nothing: a remote server's stderr stays there."""
         return ""
 
+    def obituary(self) -> str:
+        """Nothing: `receive` says all that is known."""
+        return ""
+
     def send(self, message: Message) -> None:
         """Posts a message, as soon as it is known where to; see `ports.MessagePipe`."""
         self._posts.send(message)

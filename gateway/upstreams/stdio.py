@@ -23,8 +23,6 @@ from gateway.telemetry.redaction import redact
 from gateway.telemetry.refusals import refused
 from gateway.upstreams.frames import Frames
 
-_POLL_S = 0.02
-
 
 class StdioPipe:
     """Messages to and from the server at the other end of `link`, which the pipe owns from now on."""
@@ -41,8 +39,10 @@ class StdioPipe:
         self._queued_bytes = 0
         # Where the writer waits for frames.
         self._idle_writer = trio.lowlevel.ParkingLot()
-        # Set once the server's output has ended.
+        # Set once the server's output has ended, and not because the pipe was closed.
         self._ended = trio.Event()
+        # Whether it has ever said anything: of one that has not, how it ended is all that helps.
+        self._heard = False
         # Whether `send` has written since the server was last heard: then frames are worth gathering.
         self._gathering = False
         # Ends a write that the server does not take when the pipe is closed.
@@ -103,9 +103,11 @@ class StdioPipe:
             self._stop_sending(f"server {self._server!r} ({self.name}) no longer reads its input")
             # One that has ended is seen to by `receive`, which learns how; whoever closes first would never know. One that
             # lives and cannot be asked is of no use: closing it lets `receive` see the end.
-            with trio.move_on_after(limits.LAST_WORDS_WAIT_S):
+            with trio.move_on_after(limits.ENDING_S) as patience:
                 await self._ended.wait()
-            await self._link.aclose()
+            if patience.cancelled_caught:
+                self._running.cancel()
+                await self._link.aclose()
         finally:
             self._stop_sending(f"server {self._server!r} ({self.name}) was stopped")
 
@@ -117,15 +119,21 @@ class StdioPipe:
         while not self._arrived:
             chunk = await self._link.receive_some()
             if not chunk:
-                self._ended.set()
+                if not self._running.cancel_called:
+                    self._ended.set()
                 self._take(self._lines.rest())
                 break
             self._gathering = False
+            self._heard = True
             for line in self._lines.feed(chunk):
                 self._take(line)
         if self._arrived:
             return self._arrived.popleft()
-        raise Gone(await self._obituary())
+        raise Gone(await self._why_gone())
+
+    def obituary(self) -> str:
+        """How the server ended by itself, as far as is known by now; see `ports.MessagePipe`."""
+        return _ending(self._server, self._link) if self._ended.is_set() else ""
 
     async def kill(self) -> None:
         """Ends the server without grace; see `ports.MessagePipe`."""
@@ -134,10 +142,17 @@ class StdioPipe:
         await self._link.kill()
 
     async def aclose(self) -> None:
-        """Stops writing and stops the server; see `ports.MessagePipe`."""
+        """Stops writing and stops the server; see `ports.MessagePipe`.
+
+        One that has ended by itself is asked for the rest of its story first, for `obituary`; nobody waits for it.
+        """
         self._stop_sending(f"server {self._server!r} ({self.name}) was stopped")
         self._running.cancel()
-        await self._link.aclose()
+        try:
+            if self._ended.is_set():
+                await self._link.learn_ending()
+        finally:
+            await self._link.aclose()
 
     def _write_now(self, frame: bytes | memoryview) -> bytes | memoryview:
         """What is left of a frame after as much of it was written as goes without waiting."""
@@ -171,14 +186,12 @@ class StdioPipe:
         self._queue.clear()
         self._queued_bytes = 0
 
-    async def _obituary(self) -> str:
-        """How the server ended, in one sentence; learning it may take a moment after its stdout has ended."""
+    async def _why_gone(self) -> str:
+        """Why nothing more comes, in one sentence. Of a server that was in use only what is known soon: calls wait for it."""
         if self._running.cancel_called:
-            return f"server {self._server!r} ({self.name}) was stopped"
-        with trio.move_on_after(limits.LAST_WORDS_WAIT_S):
-            # The port has no event for it, and these few looks happen once in a server's life.
-            while self._link.exit_status() is None:  # noqa: ASYNC110 - see above
-                await trio.sleep(_POLL_S)
+            return self._why or f"server {self._server!r} ({self.name}) was stopped"
+        with trio.move_on_after(limits.LAST_WORDS_WAIT_S if self._heard else limits.ENDING_S):
+            await self._link.learn_ending()
         why = _ending(self._server, self._link)
         self._stop_sending(why)
         return why
@@ -187,7 +200,7 @@ class StdioPipe:
 def _ending(server: str, link: Link) -> str:
     """The sentence on a server that has ended by itself: exit status and last words, as far as they are known."""
     status = link.exit_status()
-    how = "closed its output" if status is None else f"exited with status {status}"
+    how = "has ended or closed its output" if status is None else f"exited with status {status}"
     # A server may well print what it was given: masked before it is cut, for clients read this.
     words = " ".join(redact(link.stderr_tail()).split())[-limits.LAST_WORDS_CHARS :]
     return f"server {server!r} ({link.name}) {how}" + (

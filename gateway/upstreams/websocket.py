@@ -49,6 +49,10 @@ class WebSocketPipe:
         """Nothing: a remote server's stderr stays there."""
         return ""
 
+    def obituary(self) -> str:
+        """Nothing: `receive` says all that is known."""
+        return ""
+
     def send(self, message: Message) -> None:
         """Queues a message for the writer; see `ports.MessagePipe`."""
         # Answers to a server that asks and asks, and never reads, leave room for calls, and memory for others.

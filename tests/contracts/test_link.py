@@ -181,10 +181,11 @@ async def test_says_what_it_is(kind: Kind) -> None:
 
 
 async def test_end_is_final_and_tells_the_status(kind: Kind) -> None:
-    """After the server's end every read gives b"" at once, and the exit status is known."""
+    """After the server's end every read gives b"" at once, and the exit status can be learned."""
     link = await kind.start()
     await link.send_all(call("crash", status=9))
     assert await read_end(link) == b""
+    await link.learn_ending()
     assert link.exit_status() == 9
     assert await link.receive_some() == b""
     await link.aclose()
@@ -194,6 +195,7 @@ async def test_server_that_exits_at_once(kind: Kind) -> None:
     """A server that ends before it was spoken to is an end, not an error of the start."""
     link = await kind.start("--exit=7")
     assert await read_end(link) == b""
+    await link.learn_ending()
     assert link.exit_status() == 7
     await link.aclose()
 
@@ -218,6 +220,7 @@ async def test_stderr_is_kept_and_told_line_by_line(kind: Kind) -> None:
     await link.send_all(call("stderr", text="trouble"))
     await link.send_all(call("crash", status=3))
     assert b"trouble" not in await read_end(link)
+    await link.learn_ending()
     assert "trouble\n" in link.stderr_tail()
     assert [line for _, line in kind.lines] == ["trouble", "crashing as told"]
     await link.aclose()

@@ -90,7 +90,7 @@ def test_logs_on_stdout_are_passed_over(place: Place, echo: Entry) -> None:
 def test_a_death_mid_call_fails_that_call(
     place: Place, echo: Entry, containers: Containers
 ) -> None:
-    """With the exit status and the last words; the next call gets a new container."""
+    """The log says with which status, and quotes the last words; the next call gets a new container."""
     place.write({"good": echo("--tools=good"), "bad": echo()})
     with place.stdio() as client:
         client.initialize()
@@ -100,9 +100,9 @@ def test_a_death_mid_call_fails_that_call(
         failed = client.request(
             "tools/call", {"name": "crash", "arguments": {"status": 7}}, deadline_s=5
         )
-        assert "status 7" in failed["error"]["message"]
-        assert "crashing as told" in failed["error"]["message"]
+        assert "server 'bad'" in failed["error"]["message"]
         assert client.call("echo", text="b") == "b"
+        client.await_log("exited with status 7; its last words: crashing as told")
         after = set(containers(place))
         assert len(before & after) == 1, "the good server keeps its container"
         assert len(after) == 2
@@ -121,7 +121,7 @@ def test_a_death_takes_all_calls_of_its_container(place: Place, echo: Entry) -> 
         ids.append(client.ask("tools/call", {"name": "crash", "arguments": {"status": 1}}))
         answers = client.answers(len(ids), 10)
         assert sorted(answer["id"] for answer in answers) == ids
-        assert all("status 1" in answer["error"]["message"] for answer in answers)
+        assert all("server 'bad'" in answer["error"]["message"] for answer in answers)
 
 
 def test_a_call_without_answer_ends_at_its_deadline(place: Place, echo: Entry) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from gateway import limits
 from gateway.errors import Gone
 from gateway.jsonrpc.lines import LineSplitter
 from gateway.limits import MAX_FRAME_BYTES
@@ -19,6 +20,7 @@ class MemoryLink:
         self._from_server, self.stdout = _pipe()
         self.stderr = ""
         self.status: int | None = None
+        self.has_ended = trio.Event()
         self.closed = 0
         self.writes = 0
 
@@ -58,6 +60,11 @@ class MemoryLink:
         except (trio.EndOfChannel, trio.ClosedResourceError):
             return b""
 
+    async def learn_ending(self) -> None:
+        """Waits until the test has put an exit status there, as long as a real link would."""
+        with trio.move_on_after(limits.ENDING_S):
+            await self.has_ended.wait()
+
     def stderr_tail(self) -> str:
         """What the test has put there."""
         return self.stderr
@@ -79,9 +86,14 @@ class MemoryLink:
 
     def die(self, status: int, stderr: str = "") -> None:
         """The server ends by itself."""
-        self.status, self.stderr = status, stderr
         self.stdin.close()
         self.stdout.close()
+        self.tell(status, stderr)
+
+    def tell(self, status: int, stderr: str = "") -> None:
+        """What is learned of its end."""
+        self.status, self.stderr = status, stderr
+        self.has_ended.set()
 
 
 async def serve_lines(

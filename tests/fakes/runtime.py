@@ -114,6 +114,11 @@ class FakeLink:
         self.ended = trio.Event()
         self._closing = False
 
+    async def learn_ending(self) -> None:
+        """Waits for the server's end."""
+        with trio.move_on_after(limits.ENDING_S):
+            await self.ended.wait()
+
     def stderr_tail(self) -> str:
         """The last of the server's stderr."""
         return self._tail.text()

@@ -44,6 +44,7 @@ class FakeServer:
         self.is_closed = False
         self.is_killed = False
         self.stderr = ""
+        self.learned = ""
         self.close_s = 0.0
         """How long it takes to end."""
         self.scripts: dict[str, Script] = {}
@@ -76,6 +77,10 @@ class FakeServer:
     def stderr_tail(self) -> str:
         """What the test put there."""
         return self.stderr
+
+    def obituary(self) -> str:
+        """What the test put there."""
+        return self.learned
 
     async def kill(self) -> None:
         """Ends at once."""

@@ -214,16 +214,24 @@ def server_pid(client: docker.APIClient, place: Place, server: str) -> int:
     found: list[int] = []
 
     def looked() -> bool:
-        for container in containers(client, place, server):
-            with suppress(docker.errors.APIError, OSError):
-                first = client.inspect_container(container["Id"])["State"]["Pid"]
-                children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
-                # The first process is an init, which has the server as its child.
-                found.extend(map(int, children))
+        found.extend(servers(client, place, server))
         return bool(found)
 
     await_true(looked, f"server {server} runs", SOON_S)
     return found[0]
+
+
+def servers(client: docker.APIClient, place: Place, server: str) -> list[int]:
+    """The processes of a server's containers, those first that were started first: a spare is younger than what is in use."""
+    found: list[tuple[str, int]] = []
+    for container in containers(client, place, server):
+        with suppress(docker.errors.APIError, OSError):
+            state = client.inspect_container(container["Id"])["State"]
+            first = state["Pid"]
+            children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+            # The first process is an init, which has the server as its child.
+            found.extend((state["StartedAt"], int(child)) for child in children)
+    return [pid for _, pid in sorted(found)]
 
 
 def processes_of(place: Place) -> list[str]:

@@ -5,6 +5,7 @@ Implements `ports.Runtime`; its links implement `ports.Link`, with bounded pipes
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from random import Random
 
@@ -95,6 +96,8 @@ class SimLink:
         self._closing = False
         self._scope = trio.CancelScope()
         self._random = Random(f"{engine.seed}-{name}-pipe")
+        self._ending_s = Random(f"{engine.seed}-{name}-ending").choice((0.0, 0.03, 0.3, math.inf))
+        self._is_learned = False
         self.server = Server(self, engine.oracle, engine.seed)
 
     async def live(self) -> None:
@@ -165,13 +168,19 @@ class SimLink:
         self._taken.set()
         return chunk
 
+    async def learn_ending(self) -> None:
+        """Learns how it ended, soon or never."""
+        with trio.move_on_after(limits.ENDING_S):
+            await trio.sleep(self._ending_s + self._engine.slow_s)
+            self._is_learned = True
+
     def stderr_tail(self) -> str:
         """Nothing."""
         return ""
 
     def exit_status(self) -> int | None:
-        """How it ended."""
-        return self._status
+        """How it ended, once that was learned."""
+        return self._status if self._is_learned else None
 
     async def aclose(self) -> None:
         """Ends stdin, waits, then kills, and removes it."""

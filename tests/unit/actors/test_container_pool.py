@@ -189,6 +189,25 @@ async def test_a_death_fails_the_calls_in_flight_at_once_and_the_next_works(
     assert answers.text(fresh) == "fake says hello"
 
 
+async def test_what_is_learned_of_a_death_after_it_was_told_is_kept(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The call does not wait for the engine's word on how the server ended; the log and the state have it."""
+    backend, answers = FakeBackend(held_server), Answers()
+    pool = make_pool(nursery, backend)
+    call = answers.call()
+    pool.submit(call)
+    await wait_all_tasks_blocked()
+    server = backend.opened[0]
+    server.close_s, server.learned = 0.5, "exited with status 137"
+    server.die("closed its output")
+    await wait_all_tasks_blocked()
+    assert answers.text(call) == "closed its output"
+    assert pool.state().last_error == ""
+    await trio.sleep(1)
+    assert pool.state().last_error == "exited with status 137"
+
+
 async def test_a_client_that_tries_again_at_once_gets_a_new_container(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:

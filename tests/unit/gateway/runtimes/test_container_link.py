@@ -213,11 +213,14 @@ async def test_a_cancelled_read_loses_nothing(nursery: trio.Nursery) -> None:
 async def test_the_end_brings_the_status(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """At the end of the stream the engine is asked once."""
+    """At the end of the stream the engine is asked, once, by who wants to know."""
     world = World(nursery)
     await world.theirs.send_all(frame(2, b"bye"))
     world.container.end()
     assert await world.link.receive_some() == b""
+    assert world.link.exit_status() is None
+    for _ in range(2):
+        await world.link.learn_ending()
     assert world.link.exit_status() == 5
     assert world.link.stderr_tail() == "bye"
     assert world.container.told == ["wait"]
@@ -227,12 +230,14 @@ async def test_the_end_brings_the_status(
 async def test_a_status_that_does_not_come_is_not_waited_for(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """A server that closes its output and lives on ends the link all the same, soon and without a status."""
+    """A server that closes its output and lives on ends the link all the same, at once and without a status."""
     world = World(nursery, ends_on="nothing")
     world.theirs.send_stream.close()
     assert await world.link.receive_some() == b""
+    assert trio.current_time() == 0
+    await world.link.learn_ending()
     assert world.link.exit_status() is None
-    assert trio.current_time() < 1
+    assert trio.current_time() == pytest.approx(limits.ENDING_S)
     await world.link.aclose()
 
 

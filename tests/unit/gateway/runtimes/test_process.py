@@ -157,6 +157,7 @@ async def test_the_end_is_seen_though_a_child_holds_the_output(runtime: ProcessR
     link = await runtime.start(request("sh", "-c", script))
     with trio.fail_after(1.5):
         child = int(await read_end(link))
+    await link.learn_ending()
     assert link.exit_status() == 3
     await link.aclose()
     await no_longer_runs(child)
@@ -176,6 +177,7 @@ async def test_talkative_stderr_blocks_nothing(runtime: ProcessRuntime) -> None:
     script = "import sys; sys.stderr.write('x' * 2**20); sys.stderr.flush(); print('done')"
     link = await runtime.start(request(sys.executable, "-c", script))
     assert await read_end(link) == b"done\n"
+    await link.learn_ending()
     assert link.exit_status() == 0
     assert len(link.stderr_tail()) == limits.STDERR_TAIL_BYTES
     await link.aclose()
@@ -186,6 +188,7 @@ async def test_last_words_are_read(runtime: ProcessRuntime) -> None:
     link = await runtime.start(request("sh", "-c", "echo why >&2; exit 3"))
     assert await read_end(link) == b""
     assert link.stderr_tail() == "why\n"
+    await link.learn_ending()
     assert link.exit_status() == 3
     await link.aclose()
 

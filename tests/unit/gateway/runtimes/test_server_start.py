@@ -232,6 +232,7 @@ async def test_a_command_that_the_image_does_not_have(rig: Rig, real_image: str)
     link = await rig.start("no-such-program")
     assert link.kind == "fifo"
     assert await link.receive_some() == b""
+    await link.learn_ending()
     assert link.exit_status() == 127
     assert "no-such-program" in link.stderr_tail()
     await link.aclose()
@@ -278,6 +279,7 @@ async def test_a_child_that_holds_the_output_open(
     await link.send_all(b"go\n")
     with trio.fail_after(10):
         assert await link.receive_some() == b""
+    await link.learn_ending()
     assert link.exit_status() == 4
     assert link.stderr_tail() == "bye\n"
     await link.aclose()
@@ -295,6 +297,7 @@ async def test_killed_from_outside_while_it_is_asked(
     docker_client.kill(link.name)
     with trio.fail_after(10):
         assert await link.receive_some() == b""
+    await link.learn_ending()
     assert link.exit_status() == 137
 
     async def write_on() -> None:

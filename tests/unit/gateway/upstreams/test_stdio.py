@@ -198,30 +198,90 @@ async def test_a_death_is_told_with_status_and_last_words(
 
 
 async def test_a_death_without_status_is_told_after_a_moment(
-    autojump_clock: MockClock, link: MemoryLink
+    autojump_clock: MockClock, link: MemoryLink, nursery: trio.Nursery
 ) -> None:
-    """Status and stderr travel on other ways; a bounded wait for them."""
-    pipe = StdioPipe(link, server="fake")
+    """Status and stderr travel on other ways; calls wait for them for a moment, and no longer."""
+    pipe = await in_use(link, nursery)
     link.stdout.close()
     with pytest.raises(Gone, match=r"closed its output$"):
         await pipe.receive()
     assert trio.current_time() == pytest.approx(limits.LAST_WORDS_WAIT_S)
 
 
-async def test_a_status_that_comes_late_is_told(
+async def test_a_status_that_comes_soon_is_told(
     autojump_clock: MockClock, link: MemoryLink, nursery: trio.Nursery
 ) -> None:
     """As soon as it is there."""
-    pipe = StdioPipe(link, server="fake")
+    pipe = await in_use(link, nursery)
     link.stdout.close()
-
-    async def exit_late() -> None:
-        await trio.sleep(limits.LAST_WORDS_WAIT_S / 2)
-        link.status = 137
-
-    nursery.start_soon(exit_late)
+    nursery.start_soon(tell_after, link, limits.LAST_WORDS_WAIT_S / 2)
     with pytest.raises(Gone, match="status 137"):
         await pipe.receive()
+    assert trio.current_time() == pytest.approx(limits.LAST_WORDS_WAIT_S / 2)
+
+
+async def test_what_is_learned_later_is_in_the_obituary(
+    autojump_clock: MockClock, link: MemoryLink, nursery: trio.Nursery
+) -> None:
+    """Closing waits for it, when all calls have been told."""
+    pipe = await in_use(link, nursery)
+    assert pipe.obituary() == ""
+    link.stdout.close()
+    nursery.start_soon(tell_after, link, 10 * limits.LAST_WORDS_WAIT_S)
+    with pytest.raises(Gone, match="closed its output"):
+        await pipe.receive()
+    await pipe.aclose()
+    assert pipe.obituary() == (
+        "server 'fake' (mcp-fake-1) exited with status 137; its last words: out of memory"
+    )
+
+
+async def test_of_a_server_that_never_spoke_all_is_waited_for(
+    autojump_clock: MockClock, link: MemoryLink, nursery: trio.Nursery
+) -> None:
+    """Its start has failed: why is all that helps, and nobody is promised an answer at once."""
+    pipe = StdioPipe(link, server="fake")
+    link.stdout.close()
+    nursery.start_soon(tell_after, link, 10 * limits.LAST_WORDS_WAIT_S)
+    with pytest.raises(Gone, match="status 137; its last words: out of memory"):
+        await pipe.receive()
+
+
+async def test_a_server_that_was_stopped_has_no_obituary(pipe: StdioPipe) -> None:
+    """Nobody wonders how it ended."""
+    await pipe.aclose()
+    with pytest.raises(Gone, match="was stopped"):
+        await pipe.receive()
+    assert pipe.obituary() == ""
+
+
+async def test_a_cancelled_close_closes(
+    autojump_clock: MockClock, link: MemoryLink, nursery: trio.Nursery
+) -> None:
+    """Though there may still be something to be learned."""
+    pipe = await in_use(link, nursery)
+    link.stdout.close()
+    with pytest.raises(Gone):
+        await pipe.receive()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await pipe.aclose()
+    assert scope.cancelled_caught
+    assert link.closed == 1
+
+
+async def in_use(link: MemoryLink, nursery: trio.Nursery) -> StdioPipe:
+    """A pipe whose server has said something."""
+    pipe = StdioPipe(link, server="fake")
+    nursery.start_soon(link.stdout.send, PONG_LINE)
+    assert await pipe.receive() == PONG
+    return pipe
+
+
+async def tell_after(link: MemoryLink, delay_s: float) -> None:
+    """The engine tells of the end with a delay."""
+    await trio.sleep(delay_s)
+    link.tell(137, "out of memory")
 
 
 async def test_last_words_are_short(pipe: StdioPipe, link: MemoryLink) -> None:
