@@ -462,12 +462,16 @@ class ContainerPool:
         for key in assignment.expired(self._fleet.slots(), now, pooling, spares=plan.spares):
             self._fleet.retire(self._fleet[key])
         adopting = self._adopt(now)
-        self._refill(plan.spares)
+        refill_at = self._spares.refill_at()
+        if refill_at <= now:
+            refill_at = math.inf
+            self._refill(plan.spares)
         frost = self._see_to_frost(now, 0 if self._budget.near else plan.awake)
         self._see_to_lists()
         self._fleet.start_new(nursery)
         expiry = assignment.next_expiry(self._fleet.slots(), pooling, spares=plan.spares)
-        self._wake_at = min(plan.until, adopting, frost, math.inf if expiry is None else expiry)
+        expiring = math.inf if expiry is None else expiry
+        self._wake_at = min(plan.until, adopting, frost, refill_at, expiring)
         if self._failures.paused_until > now and pooling.warm:
             self._wake_at = min(self._wake_at, self._failures.paused_until)
 

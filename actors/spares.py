@@ -5,6 +5,7 @@ Keeps the history; `actors.sizing` decides. Must not start or stop anything.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -45,6 +46,11 @@ class Spares:
     def arrived(self, now: float) -> None:
         """An owner came who needs a container of its own."""
         self._arrivals.add(now)
+
+    def refill_at(self) -> float:
+        """When to start new ones: a moment after an arrival, whose first call would else wait for their beginnings."""
+        last = self._arrivals.last
+        return -math.inf if last is None else last + limits.REFILL_PAUSE_S
 
     def forecast(self, pooling: Pooling, now: float) -> Forecast:
         """How many spares there should be."""

@@ -198,6 +198,9 @@ PARALLEL_STARTS: Final = 4
 """Containers started at a time, over all servers: an engine starts 3–5 a second, however many are asked for."""
 START_PLACE_S: Final = 2.0
 """After this long a start no longer counts: it waits for a registry or an address, and others must not wait for those."""
+REFILL_PAUSE_S: Final = 0.02
+"""From an arrival until spares are started in the place of the one it took: its first call is answered by then, and a
+start takes twenty times as long."""
 SPARES_AHEAD: Final = PARALLEL_STARTS
 """Spares beyond the floor that an arrival history may ask for: no more can be started in the time of one start."""
 FORECAST_GAPS: Final = 8

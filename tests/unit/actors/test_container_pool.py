@@ -389,7 +389,7 @@ async def test_a_polite_client_is_not_behind_all_calls_of_a_busy_one(
 async def test_spares_are_kept_and_refilled(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
-    """`warm` spares stand ready; a call takes one, and another is started."""
+    """`warm` spares stand ready; a call takes one, and another is started once it has its answer."""
     backend, answers = FakeBackend(), Answers()
     pool = make_pool(nursery, backend, enabled(warm=1))
     await wait_all_tasks_blocked()
@@ -398,6 +398,9 @@ async def test_spares_are_kept_and_refilled(
     pool.submit(call)
     await wait_all_tasks_blocked()
     assert answers.text(call) == "fake says hello"
+    assert len(backend.running) == 1
+    await trio.sleep(limits.REFILL_PAUSE_S)
+    await wait_all_tasks_blocked()
     assert len(backend.running) == 2
 
 
@@ -451,6 +454,8 @@ async def test_a_spare_that_starts_is_claimed(
     backend.gate.set()
     await wait_all_tasks_blocked()
     assert [answers.text(call) for call in calls] == ["fake says hello"] * 2
+    await trio.sleep(limits.REFILL_PAUSE_S)
+    await wait_all_tasks_blocked()
     assert len(backend.running) == 3, "the floor is filled up again, as far as `max` goes"
 
 
@@ -530,6 +535,7 @@ async def test_starts_that_calls_wait_for_come_before_spares(
     owners = [owner for _, _, owner, _, _ in pool.state().containers]
     assert None not in owners
     backend.gate.set()
+    await trio.sleep(limits.REFILL_PAUSE_S)
     await wait_all_tasks_blocked()
     assert len(backend.running) == 4
 
