@@ -17,6 +17,7 @@ from gateway import limits
 from gateway.jsonrpc.messages import Failure, Id, Message
 from gateway.mcp.profile import NEUTRAL, ClientProfile
 from gateway.mcp.targets import TASKS
+from gateway.standstill import sleep_awake
 from gateway.telemetry.refusals import refused
 
 Answer = msgspec.Raw | Failure
@@ -184,7 +185,7 @@ class Deadlines:
         """Expires calls until cancelled. Sleeps without a timer while there are none."""
         while True:
             await self._work.wait()
-            await trio.sleep(limits.DEADLINE_SWEEP_S)
+            await sleep_awake(limits.DEADLINE_SWEEP_S)
             now = trio.current_time()
             for call in [call for call in self._calls if call.is_settled or call.deadline <= now]:
                 self._calls.pop(call, None)

@@ -12,15 +12,16 @@ from typing import Protocol
 
 import trio
 
+from actors.list_files import ListFiles
 from actors.list_retries import ListRetries
 from gateway import limits
 from gateway.catalog.model import EnabledServer
 from gateway.errors import GatewayError
-from gateway.home import Home, write_atomic
+from gateway.home import Home
 from gateway.mcp.era_items import lists_for
-from gateway.mcp.listing import ServerLists, dump_lists, load_lists
+from gateway.mcp.listing import ServerLists
 from gateway.mcp.spoken import UNASKED, Spoken, era_of
-from gateway.mcp.versions import ERAS, Era
+from gateway.mcp.versions import Era
 from gateway.options import NameMode
 from gateway.routing import Directory, Offering, build_directory
 from gateway.telemetry.log import get_logger
@@ -28,7 +29,7 @@ from gateway.telemetry.log import get_logger
 log = get_logger("listings")
 
 _GAPS_TOLD = 3
-"""Servers without lists that an error names: it is read by a person, or by a model."""
+"""Servers without lists that an error names: people read it, or models."""
 
 
 class Lister(Protocol):
@@ -56,7 +57,7 @@ class Listings:
         changed: Callable[[], None],
         schema_compat: bool = False,
     ) -> None:
-        self._home = home
+        self._files = ListFiles(home)
         self._names = names
         self._schema_compat = schema_compat
         self._changed = changed
@@ -81,9 +82,8 @@ class Listings:
 
     def __repr__(self) -> str:
         """How many servers are known."""
-        return (
-            f"<Listings known={len(self._known)}/{len(self._servers)} asked={sorted(self._asked)}>"
-        )
+        known = f"{len(self._known)}/{len(self._servers)}"
+        return f"<Listings known={known} asked={sorted(self._asked)}>"
 
     # --- what sessions ask -------------------------------------------------------------------------------------
 
@@ -160,8 +160,9 @@ class Listings:
         if known.get(era) != lists:
             known[era] = lists
             self._unsaved.add((server, era))
-            self._to_save.set()
             self._touch()
+        if self._unsaved:
+            self._to_save.set()
         self._arrived()
 
     def unlisted(self, server: str, error: GatewayError) -> None:
@@ -221,15 +222,8 @@ class Listings:
     def _recall(self, server: EnabledServer) -> None:
         """Reads a server's lists from the cache. What is stale or unreadable is as good as nothing."""
         self._known.pop(server.name, None)
-        for era in ERAS:
-            try:
-                lists = load_lists(self._home.lists(server.list_key, era).read_bytes())
-            except FileNotFoundError:
-                continue
-            except (OSError, GatewayError) as error:
-                log.warning("list_cache_unreadable", server=server.name, reason=str(error))
-                continue
-            self._known.setdefault(server.name, {})[era] = lists
+        if found := self._files.recall(server):
+            self._known[server.name] = found
 
     async def _save_forever(self) -> None:
         """Writes the lists that are not in the cache yet, whenever there are any."""
@@ -239,18 +233,13 @@ class Listings:
             await self._save()
 
     async def _save(self) -> None:
-        """Writes what waits. A full or read-only disk costs only the cache."""
+        """Writes what waits; what a full or read-only disk did not take is tried again with the next lists."""
         unsaved, self._unsaved = self._unsaved, set()
         for name, era in unsaved:
             lists = self._known.get(name, {}).get(era)
-            if lists is None:  # forgotten while another one was being written
-                continue
-            content = dump_lists(lists)
-            try:
-                path = self._home.lists(self._servers[name].list_key, era)
-                await trio.to_thread.run_sync(write_atomic, path, content)
-            except OSError as error:
-                log.warning("list_cache_unwritable", server=name, reason=str(error))
+            # None: forgotten while another one was being written.
+            if lists is not None and not await self._files.save(self._servers[name], era, lists):
+                self._unsaved.add((name, era))
 
     async def _retry_forever(self) -> None:
         """Tries again what failed, a few times: a client that was given less than all does not ask by itself."""

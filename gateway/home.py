@@ -117,13 +117,15 @@ class Home:
             return path.read_text(encoding="ascii").strip()
         self.run.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=self.run, prefix=f".{name}-")
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(make() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(temporary, path)
-        Path(temporary).unlink()
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(make() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(temporary, path)
+        finally:
+            Path(temporary).unlink()
         return path.read_text(encoding="ascii").strip()
 
 

@@ -143,6 +143,10 @@ SETTLE_S: Final = 5.0
 pause or a laptop's waking up is shorter."""
 DEADLINE_SWEEP_S: Final = 0.25
 """How often deadlines of calls are looked at: a call may run over by that much."""
+STANDSTILL_S: Final = 1.0
+"""A sleep that took so much longer than it should: the process stood still, and what seems overdue may have come."""
+STANDSTILLS: Final = 3
+"""Such sleeps in a row after which it is not a standstill but a loop that is always late."""
 CALL_LOG_S: Final = 0.05
 """How long the line of a call may wait for others to be written with it: who reads along does not notice."""
 CALL_LOG_ROWS: Final = 256

@@ -165,6 +165,8 @@ def _kept(path: Path) -> str:
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(f"{new_token()}\n")
+            file.flush()
+            os.fsync(file.fileno())
         with suppress(FileExistsError):
             os.link(temporary, path)
     finally:

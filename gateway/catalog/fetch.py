@@ -82,8 +82,7 @@ def fetch(url: str, folder: Path, *, ask: Ask | None = None) -> Fetched:
     except CatalogError as error:
         if kept is None:
             raise
-        day = time.strftime("%Y-%m-%d %H:%M", time.gmtime(kept.fetched_at))
-        return Fetched(kept.content, f"{error}; the copy of {day} UTC is used")
+        return Fetched(kept.content, f"{error}; the copy of {_day(kept.fetched_at)} is used")
     if answer.status == _NOT_MODIFIED and kept:
         answer = Answer(_OK, kept.content, kept.etag)
     with suppress(OSError):  # without a copy, the next start fetches anew
@@ -91,6 +90,14 @@ def fetch(url: str, folder: Path, *, ask: Ask | None = None) -> Fetched:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomic(path, msgspec.msgpack.encode(fresh), mode=_PRIVATE)
     return Fetched(answer.content)
+
+
+def _day(at: float) -> str:
+    """A moment for people; a clock that was wrong then, or is now, must not cost the copy."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))
+    except (OverflowError, ValueError, OSError):
+        return "an unknown day"
 
 
 def _check(url: str) -> None:

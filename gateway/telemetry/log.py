@@ -100,7 +100,7 @@ def configure(level: Level, *, json: bool = False, log_file: str = "") -> None:
     line_format = JsonFormat() if json else ConsoleFormat()
     outputs = [Output(STDERR, line_format)]
     if log_file:
-        outputs.append(Output(_open_log(log_file), line_format, owned=True))
+        outputs.append(Output(_open_log(log_file), line_format, owned=True, beside=outputs[0]))
     root = logging.getLogger()
     for handler in _outputs():
         root.removeHandler(handler)

@@ -11,7 +11,6 @@ import select
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Final
 
 from gateway.limits import LOG_TRACE_CHARS
@@ -23,10 +22,26 @@ _LINES_PER_WRITE: Final = 16
 
 
 class Output(logging.Handler):
-    """Writes lines to a descriptor, never waiting for its reader. `owned`: closes the descriptor with itself."""
+    """Writes lines to a descriptor, never waiting for its reader.
 
-    def __init__(self, descriptor: int, line_format: LineFormat, *, owned: bool = False) -> None:
+    Args:
+        descriptor: where to.
+        line_format: how a line looks.
+        owned: whether the descriptor is closed with it.
+        beside: told where this one cannot be written, as a file on a full disk; None where nobody could be.
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        line_format: LineFormat,
+        *,
+        owned: bool = False,
+        beside: Output | None = None,
+    ) -> None:
         super().__init__()
+        self._beside = beside
+        self._failing = False  # whether the last write failed, and that was told
         self._descriptor = descriptor
         self._format = line_format
         self._owned = owned
@@ -79,12 +94,22 @@ class Output(logging.Handler):
 
     def _write(self, text: bytes, *, lines: int) -> None:
         rest = memoryview(text)
-        with suppress(OSError):
+        try:
             while rest and select.select([], [self._descriptor], [], 0)[1]:
                 # What is reported writable takes so much without blocking (POSIX, `select`).
                 rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
+            self._failing = self._failing and bool(rest)
+        except OSError as error:
+            self._tell_beside(error)
         self._torn = 0 < len(rest) < len(text)
         self._dropped = self._dropped + lines if rest else 0
+
+    def _tell_beside(self, error: OSError) -> None:
+        """Says once, where somebody may read it, that a file takes no more lines: a full disk tells nobody else."""
+        if self._beside is not None and not self._failing:
+            told = {"reason": error.strerror or str(error)}
+            self._beside.write([_note(logging.WARNING, "log_file_unwritable", told)])
+        self._failing = True
 
 
 def _note(level: int, event: str, fields: Mapping[str, object]) -> Entry:

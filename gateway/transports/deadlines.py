@@ -12,6 +12,7 @@ from collections.abc import Callable
 import trio
 
 from gateway import limits
+from gateway.standstill import sleep_awake
 from gateway.telemetry.log import get_logger
 
 _log = get_logger("http")
@@ -33,6 +34,10 @@ class Deadline:
     def clear(self) -> None:
         """Has nothing called."""
         self._due = math.inf
+
+    def postpone(self, seconds: float) -> None:
+        """Has what is set called so much later: time in which nobody was there to read does not count."""
+        self._due += seconds
 
     def look(self, now: float) -> None:
         """Acts if it is time."""
@@ -64,11 +69,12 @@ class Sweeper:
     async def run(self) -> None:
         """Sweeps until cancelled."""
         while True:
-            await trio.sleep(limits.CONNECTION_SWEEP_S)
+            still_s = await sleep_awake(limits.CONNECTION_SWEEP_S)
             now = trio.current_time()
             self.next_sweep = now + limits.CONNECTION_SWEEP_S
             for deadline in tuple(self._deadlines):
                 try:
+                    deadline.postpone(still_s)
                     deadline.look(now)
                 except Exception as error:  # noqa: BLE001 -- one connection's fault must not end the sweep
                     _log.crash("deadline_failed", error)

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors import listings as module
+from actors import list_files
 from actors.listings import Listings
 from gateway import limits
 from gateway.errors import StartFailed
@@ -48,7 +48,7 @@ async def test_servers_that_go_while_lists_are_saved_cost_nothing(
         trio.from_thread.run_sync(listings.apply, {}, {})
         trio.from_thread.run_sync(done.set)
 
-    monkeypatch.setattr(module, "write_atomic", write)
+    monkeypatch.setattr(list_files, "write_atomic", write)
     for name in servers:
         listings.learned(name, NOTHING)
     nursery.start_soon(listings.run)

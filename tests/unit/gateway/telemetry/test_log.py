@@ -43,12 +43,12 @@ def _unconfigured() -> Iterator[None]:
     ours.setLevel(before[2])
 
 
-def console(event: str, **fields: object) -> str:
+def console(event: str, /, **fields: object) -> str:
     """The console line of an event, without its time."""
     return ConsoleFormat().line(Entry(0.0, logging.INFO, "mcpgw.x", event, fields))[13:]
 
 
-def as_json(event: str, **fields: object) -> dict[str, object]:
+def as_json(event: str, /, **fields: object) -> dict[str, object]:
     """The JSON line of an event, read back."""
     line = JsonFormat().line(Entry(0.0, logging.INFO, "mcpgw.x", event, fields))
     assert line.isascii()
