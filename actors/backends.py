@@ -125,6 +125,13 @@ class Backends:
                 await self._wait_dropped()
                 await trio.sleep(limits.ORPHAN_RETRY_S)
 
+    async def watch_networks(self) -> None:
+        """Ends the containers whose shared network was lost, until cancelled."""
+        if self._docker is None:
+            await trio.sleep_forever()
+        else:
+            await self._docker.networks.watch()
+
     async def _wait_dropped(self) -> None:
         """Returns once a container of ours may have been left."""
         if self._docker is None:

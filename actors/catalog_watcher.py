@@ -15,8 +15,8 @@ from typing import Any
 
 import trio
 
-from gateway.catalog.model import EntryFault, Snapshot, SnapshotDiff
-from gateway.catalog.snapshot import diff_snapshots
+from gateway.catalog.model import EntryFault, Snapshot
+from gateway.catalog.snapshot import SnapshotDiff, diff_snapshots
 from gateway.errors import ConfigError
 from gateway.limits import WATCH_POLL_S, WATCH_SETTLE_CAP_S, WATCH_SETTLE_S
 from gateway.telemetry.log import get_logger

@@ -35,8 +35,8 @@ from gateway.catalog.model import (
     ProcessLaunch,
     RemoteLaunch,
     Snapshot,
-    SnapshotDiff,
 )
+from gateway.catalog.snapshot import SnapshotDiff
 from gateway.errors import ActorGone
 from gateway.mcp.spoken import Spoken
 

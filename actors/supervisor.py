@@ -226,6 +226,7 @@ class Gateway:
                 run=partial(serve_control, self._backends.control_path, self._tell),
             ),
             ChildSpec(name="reaper", run=self._backends.reap_forever),
+            ChildSpec(name="shared-networks", run=self._backends.watch_networks),
             ChildSpec(name="snapshots", run=self._apply_published, mailboxes=(self._mailbox,)),
         ]
         if self._store is not None:

@@ -173,6 +173,8 @@ ENDING_S: Final = 1.0
 FIFO_OPEN_S: Final = 3.0
 """How long a started container may take to open its named pipes before it is started anew without them: its shell does so
 within milliseconds, and the engine's own word that it runs comes later than that."""
+NETWORK_OPEN_S: Final = 3.0
+"""How long the holder of a shared network may take to run, once the engine says that it was started."""
 STOP_GRACE_S: Final = 2.0
 """Between the steps of stopping a server: stdin closed, SIGTERM, SIGKILL."""
 STOP_DEADLINE_S: Final = 2 * STOP_GRACE_S + 0.5

@@ -16,6 +16,8 @@ from bench.rows.spare import wait_for_spares
 from bench.stage import Served, Stage
 
 _SPARES: Final = 4
+_HOLDER: Final = 1
+"""The container that holds the network of the others, where they share one."""
 
 
 @contextmanager
@@ -25,20 +27,28 @@ def _open(stage: Stage, plan: Plan) -> Iterator[Play]:
         return {"s": round(sum(taken), 3), "one_s": round(sum(taken) / len(taken), 3)}
 
     def play(number: int) -> Figures:
-        return in_turn(number, {"cold": cold, "burst": lambda: _burst(stage, plan)})
+        acts = {
+            "cold": cold,
+            "burst": lambda: _burst(stage, plan, shared=False),
+            "paused": lambda: _burst(stage, plan, shared=True),
+        }
+        return in_turn(number, acts)
 
     yield play
 
 
-def _burst(stage: Stage, plan: Plan) -> Figures:
-    """A gateway of its own for each burst: what an earlier one has started would serve the next."""
-    pool = f"warm: {_SPARES}, max: {plan.burst + _SPARES}"
+def _burst(stage: Stage, plan: Plan, *, shared: bool) -> Figures:
+    """A gateway of its own for each burst: what an earlier one has started would serve the next.
+
+    `shared`: the server's containers share one network namespace.
+    """
+    pool = f"warm: {_SPARES}, max: {plan.burst + _SPARES}, shared_network: {str(shared).lower()}"
     options = stage.link_options(stage.links[0])
     with stage.home(pool=pool) as home, stage.served(home, *options) as served:
         first = HttpClient(served.target())
         first.open()
         first.leave()
-        wait_for_spares(stage.engine, home.label, _SPARES)
+        wait_for_spares(stage.engine, home.label, _SPARES + _HOLDER * shared)
         began = time.perf_counter()
         with ThreadPoolExecutor(plan.burst) as threads:
             taken = sorted(threads.map(_session, [(served, began)] * plan.burst))

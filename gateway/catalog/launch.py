@@ -9,10 +9,16 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
+from gateway.catalog.launch_checks import (
+    WEBSOCKET_SCHEMES,
+    check_remote,
+    check_shared_network,
+    checked_user,
+)
 from gateway.catalog.model import (
     ContainerLaunch,
     Launch,
@@ -23,7 +29,6 @@ from gateway.catalog.model import (
     ProcessLaunch,
     Remote,
     RemoteLaunch,
-    RemoteTransport,
     SecretUse,
     ServerEntry,
 )
@@ -43,8 +48,6 @@ from gateway.catalog.template import (
     variables_of,
 )
 from gateway.errors import CatalogError
-
-_WEBSOCKET: Final = ("wss://", "ws://")
 
 SecretLookup = Callable[[SecretUse, Origin], str | None]
 """The value of a secret for an entry of that origin, None where no source has one."""
@@ -118,7 +121,7 @@ def prepare_tool(
         command=render_list(tool.command, scope, lambda text: expand_variables(text, env)),
         env=env,
         mounts=parse_mounts(render_list(tool.volumes, scope), rules),
-        user=_checked_user(render_text(tool.user, scope)),
+        user=checked_user(render_text(tool.user, scope)),
         disable_network=launch.disable_network,
         memory_bytes=launch.memory_bytes,
         cpus=launch.cpus,
@@ -151,6 +154,7 @@ class _Preparation:
     def launch(self) -> Launch:
         """Decides the kind and fills it."""
         entry = self._entry
+        check_shared_network(entry)
         process = self._usable_process()
         if process is not None and not entry.image and not entry.remote and not entry.poci:
             return self._process(process)
@@ -188,8 +192,9 @@ class _Preparation:
             command=render_list(entry.command, self._scope, _expander(env)),
             env=env,
             mounts=parse_mounts(render_list(entry.volumes, self._scope, _expander(env)), rules),
-            user=_checked_user(render_text(entry.user, self._scope, _expander(env))),
+            user=checked_user(render_text(entry.user, self._scope, _expander(env))),
             disable_network=entry.disable_network,
+            shared_network=entry.pool.shared_network,
             extra_hosts=entry.extra_hosts,
             caps=entry.caps,
             memory_bytes=bounds.memory_bytes or self._around.memory_bytes,
@@ -226,8 +231,8 @@ class _Preparation:
             headers[name] = render_text(template, self._scope, _expander(known))
         url = render_text(remote.url, self._scope, _expander(known)).strip()
         # A WebSocket's address says what it is; there is nothing else to speak there.
-        transport = "websocket" if url.startswith(_WEBSOCKET) else remote.transport
-        _check_remote(url, transport, headers)
+        transport = "websocket" if url.startswith(WEBSOCKET_SCHEMES) else remote.transport
+        check_remote(url, transport, headers)
         return RemoteLaunch(url=url, transport=transport, headers=headers)
 
     def _poci(self) -> PociLaunch:
@@ -270,29 +275,5 @@ class _Preparation:
         return expand_variables(template, known)
 
 
-# --- checks -----------------------------------------------------------------------------------------------------
-
-
 def _expander(env: Mapping[str, str]) -> Callable[[str], str]:
     return lambda text: expand_variables(text, env)
-
-
-def _checked_user(user: str) -> str:
-    if user.startswith("-") or any(character.isspace() for character in user):
-        raise CatalogError(f"`user` must not begin with '-' or hold white space: {user!r}")
-    return user
-
-
-def _check_remote(url: str, transport: RemoteTransport, headers: Mapping[str, str]) -> None:
-    """Refuses what would not be one request to one web server; never shows a header's value."""
-    is_socket = transport == "websocket"
-    schemes = _WEBSOCKET if is_socket else ("https://", "http://")
-    if not url.startswith(schemes) or any(character.isspace() for character in url):
-        raise CatalogError(
-            f"`remote.url` must be {'a ws or wss' if is_socket else 'an http or https'} URL"
-        )
-    for name, value in headers.items():
-        if not name.isascii() or not (name + value).isprintable():
-            raise CatalogError(
-                f"the header {name!r} holds a line break or another control character"
-            )

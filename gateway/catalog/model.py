@@ -70,7 +70,8 @@ class PoolPolicy(msgspec.Struct, frozen=True):
     """How running servers are shared and kept (`pool:` of an entry). None means the default.
 
     `warm`: spares kept; `max`: containers at most; `idle_s`: stopped after so long without a call; `max_inflight`:
-    calls in one container at a time; `timeout_s`: until a call is answered; `init_timeout_s`: until `initialize` is.
+    calls in one container at a time; `timeout_s`: until a call is answered; `init_timeout_s`: until `initialize` is;
+    `shared_network`: all containers of the server are in one network namespace.
     """
 
     isolation: Isolation | None = None
@@ -80,6 +81,7 @@ class PoolPolicy(msgspec.Struct, frozen=True):
     max_inflight: int | None = None
     timeout_s: float | None = None
     init_timeout_s: float | None = None
+    shared_network: bool = False
 
 
 class ProcessForm(msgspec.Struct, frozen=True):
@@ -184,7 +186,10 @@ class Mount(msgspec.Struct, frozen=True):
 
 
 class ContainerLaunch(msgspec.Struct, frozen=True, kw_only=True):
-    """All that an engine must know to start one server's container. `env` holds secret values: never log it."""
+    """All that an engine must know to start one server's container. `env` holds secret values: never log it.
+
+    `shared_network`: it has its network together with the server's other containers.
+    """
 
     image: str
     command: tuple[str, ...] = ()
@@ -192,6 +197,7 @@ class ContainerLaunch(msgspec.Struct, frozen=True, kw_only=True):
     mounts: tuple[Mount, ...] = ()
     user: str = ""
     disable_network: bool = False
+    shared_network: bool = False
     extra_hosts: tuple[str, ...] = ()
     caps: tuple[str, ...] = ()
     memory_bytes: int
@@ -281,19 +287,3 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     available: Mapping[str, ServerEntry] = msgspec.field(default_factory=dict)
     faults: tuple[EntryFault, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-class SnapshotDiff(msgspec.Struct, frozen=True):
-    """What a new snapshot changes, by server name.
-
-    `changed`: another `spec_hash`; `relisted`: the same launch with another tool allow-list or prefix.
-    """
-
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    relisted: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        """Whether anything changed at all."""
-        return bool(self.added or self.removed or self.changed or self.relisted)

@@ -251,6 +251,7 @@ def _pool(value: Fields) -> PoolPolicy:
         max_inflight=get.whole(value, "max_inflight", 1),
         timeout_s=get.seconds(value, "timeout_s", positive=True),
         init_timeout_s=get.seconds(value, "init_timeout_s", positive=True),
+        shared_network=get.flag(value, "shared_network"),
     )
 
 

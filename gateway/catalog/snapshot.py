@@ -24,7 +24,6 @@ from gateway.catalog.model import (
     RemoteLaunch,
     ServerEntry,
     Snapshot,
-    SnapshotDiff,
 )
 from gateway.catalog.selection import Selection, allowed_tools, is_wanted, select_servers
 from gateway.catalog.server_config import overlay
@@ -54,6 +53,22 @@ class Ingredients(msgspec.Struct, frozen=True, kw_only=True):
     pool: PoolDefaults = PoolDefaults()
     faults: tuple[EntryFault, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+class SnapshotDiff(msgspec.Struct, frozen=True):
+    """What a new snapshot changes, by server name.
+
+    `changed`: another `spec_hash`; `relisted`: the same launch with another tool allow-list or prefix.
+    """
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    relisted: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anything changed at all."""
+        return bool(self.added or self.removed or self.changed or self.relisted)
 
 
 def build_snapshot(given: Ingredients) -> Snapshot:

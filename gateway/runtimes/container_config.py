@@ -40,12 +40,14 @@ class Place(msgspec.Struct, frozen=True):
     """What decides a container's surroundings.
 
     `networks`: those the gateway itself is on, empty for the engine's default. `local_files`: bind sources can be
-    looked at from here. `maps_users`: the engine's user ids are not ours (rootless, user namespaces).
+    looked at from here. `maps_users`: the engine's user ids are not ours (rootless, user namespaces). `architecture`: the
+    engine's processor, in its own word.
     """
 
     networks: tuple[str, ...] = ()
     local_files: bool = True
     maps_users: bool = False
+    architecture: str = ""
 
 
 def container_name(server: str) -> str:

@@ -14,17 +14,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway import limits
 from gateway.errors import ImageMissing
-from gateway.runtimes.container_config import (
-    HOME_LABEL,
-    INSTANCE_LABEL,
-    SERVER_LABEL,
-)
+from gateway.runtimes.container_config import HOME_LABEL, INSTANCE_LABEL
 from gateway.runtimes.dial import ssh_command
 from gateway.runtimes.engine_endpoint import Endpoint
-from gateway.runtimes.engine_facts import EngineFacts, Found, PullEvents, PullProgress
+from gateway.runtimes.engine_facts import (
+    EngineFacts,
+    Found,
+    ImageFacts,
+    PullEvents,
+    PullProgress,
+    engine_facts,
+    found_container,
+    found_network,
+    image_facts,
+)
 from gateway.runtimes.engine_faults import not_pulled, unreachable
 from gateway.runtimes.engine_http import Refused
-from gateway.runtimes.fifo_config import ImageFacts
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -54,14 +59,7 @@ class DockerApi:
     def facts(self) -> EngineFacts:
         """Asks the engine who it is."""
         with self._calling() as client:
-            info = client.info()
-            options = " ".join(info.get("SecurityOptions") or ())
-            return EngineFacts(
-                version=str(info.get("ServerVersion", "")),
-                api_version=client.api_version,
-                maps_users="name=rootless" in options or "name=userns" in options,
-                kernel=str(info.get("KernelVersion", "")),
-            )
+            return engine_facts(client.info(), client.api_version)
 
     def api_version(self) -> str:
         """The negotiated version of the API."""
@@ -91,6 +89,21 @@ class DockerApi:
         """Starts a created container."""
         with self._calling() as client:
             client.start(identity)
+
+    def unpack(self, identity: str, archive: bytes) -> None:
+        """Puts the files of a tar archive into a container, at its root."""
+        with self._calling() as client:
+            client.put_archive(identity, "/", archive)
+
+    def runs(self, identity: str) -> bool:
+        """Whether a container runs; False where there is none."""
+        try:
+            with self._calling() as client:
+                return bool(client.inspect_container(identity)["State"]["Running"])
+        except Refused as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return False
 
     def terminate(self, identity: str) -> None:
         """SIGTERM; fine if it has ended."""
@@ -155,14 +168,7 @@ class DockerApi:
             ImageMissing
         """
         with self._calling() as client:
-            found = client.inspect_image(image)  # type: ignore[no-untyped-call] # so in its stubs
-        config = found.get("Config") or {}
-        return ImageFacts(
-            id=str(found["Id"]),
-            entrypoint=tuple(config.get("Entrypoint") or ()),
-            command=tuple(config.get("Cmd") or ()),
-            env=tuple(line.partition("=")[0] for line in config.get("Env") or ()),
-        )
+            return image_facts(client.inspect_image(image))  # type: ignore[no-untyped-call] # so in its stubs
 
     def pull(self, image: str, report: Callable[[PullProgress], None]) -> None:
         """Pulls an image. `report` is called for each event, and may end the pull by raising.
@@ -194,15 +200,14 @@ class DockerApi:
         if instance_id:
             wanted.append(f"{INSTANCE_LABEL}={instance_id}")
         with self._calling() as client:
-            return [_found(item) for item in client.containers(all=True, filters={"label": wanted})]
+            found = client.containers(all=True, filters={"label": wanted})
+        return [found_container(item) for item in found]
 
     def find_networks(self) -> list[Found]:
         """The networks with our labels, of all homes."""
         with self._calling() as client:
-            return [
-                _labelled(item, name=item["Name"], state="")
-                for item in client.networks(filters={"label": HOME_LABEL})
-            ]
+            found = client.networks(filters={"label": HOME_LABEL})
+        return [found_network(item) for item in found]
 
     def networks_of(self, container: str) -> tuple[str, ...]:
         """The networks that a container is on, () where it does not exist or has none of its own."""
@@ -290,20 +295,3 @@ def _client(endpoint: Endpoint, version: str) -> APIClient:
 
         client.mount(SSH_BASE_URL, ssh_adapter(ssh_command(endpoint)))
     return client
-
-
-def _found(item: Mapping[str, Any]) -> Found:
-    names = item.get("Names") or [""]
-    return _labelled(item, name=str(names[0]).lstrip("/"), state=str(item.get("State", "")))
-
-
-def _labelled(item: Mapping[str, Any], *, name: str, state: str) -> Found:
-    labels = item.get("Labels") or {}
-    return Found(
-        id=str(item["Id"]),
-        name=name,
-        home_id=labels.get(HOME_LABEL, ""),
-        instance_id=labels.get(INSTANCE_LABEL, ""),
-        server=labels.get(SERVER_LABEL, ""),
-        state=state,
-    )

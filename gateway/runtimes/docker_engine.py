@@ -6,16 +6,15 @@ creates or starts something runs to its end even when its caller is cancelled, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import trio
 
 from gateway import limits
 from gateway.catalog.model import ContainerLaunch
-from gateway.errors import ImageMissing, ProtocolFault
+from gateway.errors import ProtocolFault
 from gateway.ports import RunOutput, StartRequest
 from gateway.runtimes.container_config import (
     Owner,
@@ -25,6 +24,7 @@ from gateway.runtimes.container_config import (
     further_networks,
     labels,
 )
+from gateway.runtimes.container_creation import ContainerCreation
 from gateway.runtimes.container_link import ContainerLink
 from gateway.runtimes.docker_api import DockerApi
 from gateway.runtimes.engine_container import (
@@ -37,13 +37,13 @@ from gateway.runtimes.engine_facts import EngineFacts, Found, PullProgress
 from gateway.runtimes.engine_faults import not_started
 from gateway.runtimes.engine_freezer import EngineFreezer
 from gateway.runtimes.engine_http import Refused
-from gateway.runtimes.fifo_config import ImageFacts
 from gateway.runtimes.holdings import Holdings
-from gateway.runtimes.image_pulls import ImagePulls, ignore_progress
+from gateway.runtimes.image_pulls import ignore_progress
 from gateway.runtimes.link_attach import AttachStream, attach
 from gateway.runtimes.link_choice import LinkChoice, why_not_here
 from gateway.runtimes.self_container import own_container_names
-from gateway.runtimes.server_start import ServerStarts
+from gateway.runtimes.server_start import ServerStarts, StartPlan
+from gateway.runtimes.shared_network import SharedNetworks
 from gateway.runtimes.stderr_tail import LineSink, StderrTail, discard_line
 from gateway.telemetry.refusals import refused
 
@@ -77,21 +77,19 @@ class DockerEngine:
         self._owner = owner
         self._in_container = in_container
         self._on_stderr = on_stderr
-        self._on_pull = on_pull
         self._api = DockerApi(endpoint)
         # Threads of our own: those of trio's default limiter may all be busy with files.
         self._threads = trio.CapacityLimiter(limits.ENGINE_THREADS)
-        self._pulls = ImagePulls(self._api)
-        self.holdings = Holdings()
+        self._creation = ContainerCreation(endpoint, self._api, self._threads, on_pull=on_pull)
         self._links = links
         self._starts = ServerStarts(
             endpoint,
-            create=self._create,
-            inspect=self._inspect,
+            inspect=self._creation.image_facts,
             links=links,
             instance_id=owner.instance_id,
             on_stderr=on_stderr,
         )
+        self.networks = SharedNetworks(endpoint, self._creation)
         self.freezer = EngineFreezer(self._api, self._threads)
         # What the engine and our surroundings are, learned with the first start.
         self._place: Place | None = None
@@ -100,6 +98,11 @@ class DockerEngine:
     def __repr__(self) -> str:
         """The engine it stands for."""
         return f"<DockerEngine {self.endpoint.url}>"
+
+    @property
+    def holdings(self) -> Holdings:
+        """Which of its containers somebody takes care of."""
+        return self._creation.holdings
 
     @property
     def shares_files(self) -> bool:
@@ -122,8 +125,13 @@ class DockerEngine:
         Raises:
             EngineUnreachable, ImageMissing, StartFailed
         """
-        launch, config = await self._config(request, interactive=True)
-        return await self._starts.start(request, launch, config)
+        place = await self._learn_place()
+        plan = self._plan(request, place, interactive=True)
+        if plan.launch.shared_network:
+            return await self.networks.start(
+                plan, architecture=place.architecture, start=self._starts.start
+            )
+        return await self._starts.start(plan)
 
     async def run(self, request: StartRequest) -> RunOutput:
         """Runs a container to its end and removes it; its stdin is empty.
@@ -134,11 +142,11 @@ class DockerEngine:
             EngineUnreachable, ImageMissing, StartFailed
             ProtocolFault: it says more than `limits.MAX_FRAME_BYTES`.
         """
-        launch, config = await self._config(request, interactive=False)
+        plan = self._plan(request, await self._learn_place(), interactive=False)
         stream: AttachStream | None = None
         container: EngineContainer | None = None
         try:
-            container = await self._create(request.server, launch, config)
+            container = await plan.create(container_name(request.server), plan.config)
             stream = await attach(self.endpoint, container.target(ATTACH_OUTPUT))
             await container.start()
             tail = StderrTail(request.server, self._on_stderr)
@@ -176,7 +184,7 @@ class DockerEngine:
         Raises:
             EngineUnreachable, ImageMissing
         """
-        await self._pulls.pull(image, progress)
+        await self._creation.pulls.pull(image, progress)
 
     async def find(self, *, home_id: str = "", instance_id: str = "") -> list[Found]:
         """Containers with gateway labels, in any state; of one home or gateway if given.
@@ -199,64 +207,19 @@ class DockerEngine:
         self._api.close()
         await trio.lowlevel.checkpoint()
 
-    async def _config(
-        self, request: StartRequest, *, interactive: bool
-    ) -> tuple[ContainerLaunch, dict[str, Any]]:
-        """What is to be started, and what the engine will be told of it."""
+    def _plan(self, request: StartRequest, place: Place, *, interactive: bool) -> StartPlan:
+        """What is to be started, what the engine will be told of it, and how."""
         launch = request.launch
         if not isinstance(launch, ContainerLaunch):
             raise TypeError(f"{request.server} is no container")
         config = container_config(
             launch,
-            await self._learn_place(),
+            place,
             labels=labels(request.server, request.spec_hash, self._owner),
             interactive=interactive,
         )
-        return launch, config
-
-    async def _create(
-        self, server: str, launch: ContainerLaunch, config: Mapping[str, Any]
-    ) -> EngineContainer:
-        """Creates the container, pulling its image where it is missing.
-
-        Raises:
-            EngineUnreachable, ImageMissing, Refused
-        """
-        name = container_name(server)
-        networks = further_networks(launch, await self._learn_place())
-        create = partial(self._api.create, config, name, networks)
-        version = await self._ask(self._api.api_version)
-        identity = await self._create_or_pull(launch.image, create)
-        # No checkpoint between the thread's end and here: the container always has an owner.
-        return EngineContainer(
-            self.endpoint,
-            self._api,
-            self._threads,
-            identity=identity,
-            name=name,
-            api_version=version,
-            holdings=self.holdings,
-        )
-
-    async def _inspect(self, image: str) -> ImageFacts:
-        """What an image does by itself; pulls it where it is missing.
-
-        Raises:
-            EngineUnreachable, ImageMissing
-        """
-        look = partial(self._api.image_facts, image)
-        with suppress(ImageMissing):
-            return await self._ask(look)
-        await self._pulls.pull(image, self._on_pull)
-        return await self._ask(look)
-
-    async def _create_or_pull(self, image: str, create: Callable[[], str]) -> str:
-        """Creates; where the image is missing, pulls it and creates again."""
-        with suppress(ImageMissing), self.holdings.creating():
-            return await self._act(create)
-        await self._pulls.pull(image, self._on_pull)
-        with self.holdings.creating():
-            return await self._act(create)
+        create = partial(self._creation.create, networks=further_networks(launch, place))
+        return StartPlan(request=request, launch=launch, config=config, create=create)
 
     async def _learn_place(self) -> Place:
         async with self._placing:
@@ -269,6 +232,7 @@ class DockerEngine:
                     networks=await self._own_networks() if self._in_container else (),
                     local_files=self.shares_files,
                     maps_users=facts.maps_users,
+                    architecture=facts.architecture,
                 )
             return self._place
 
@@ -281,10 +245,6 @@ class DockerEngine:
     async def _ask(self, call: Callable[[], _T]) -> _T:
         """Calls the engine in a thread, which a cancelled caller leaves to itself: for what makes nothing."""
         return await trio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._threads)
-
-    async def _act(self, call: Callable[[], _T]) -> _T:
-        """Calls the engine in a thread and gets its result, even when the caller is cancelled meanwhile."""
-        return await trio.to_thread.run_sync(call, limiter=self._threads)
 
 
 async def _read_output(server: str, stream: AttachStream, tail: StderrTail) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -30,8 +30,15 @@ class _Waited(msgspec.Struct):
     status: int = msgspec.field(name="StatusCode")
 
 
+async def nothing_more() -> None:
+    """There is nothing to do after a container's end."""
+
+
 class EngineContainer:
-    """A container that was created; whoever holds this removes it."""
+    """A container that was created; whoever holds this removes it.
+
+    `on_removed` is awaited once it was removed, or could not be; within the time that the removal has.
+    """
 
     def __init__(
         self,
@@ -43,19 +50,21 @@ class EngineContainer:
         name: str,
         api_version: str,
         holdings: Holdings,
+        on_removed: Callable[[], Awaitable[None]] = nothing_more,
     ) -> None:
         self._endpoint = endpoint
         self._api = api
         self._threads = threads
-        self._identity = identity
+        self.identity = identity
         self._name = name
         self._api_version = api_version
         self._holdings = holdings
+        self._on_removed = on_removed
         holdings.hold(identity)
 
     def __repr__(self) -> str:
         """Name and short id."""
-        return f"<EngineContainer {self._name} {self._identity[:12]}>"
+        return f"<EngineContainer {self._name} {self.identity[:12]}>"
 
     @property
     def name(self) -> str:
@@ -64,7 +73,24 @@ class EngineContainer:
 
     def target(self, rest: str) -> str:
         """The path of one of the engine's requests on this container."""
-        return f"/v{self._api_version}/containers/{quote(self._identity)}/{rest}"
+        return f"/v{self._api_version}/containers/{quote(self.identity)}/{rest}"
+
+    async def unpack(self, archive: bytes) -> None:
+        """Puts the files of a tar archive into it, at its root.
+
+        Raises:
+            EngineUnreachable, Refused
+        """
+        await self._call(partial(self._api.unpack, self.identity, archive))
+
+    async def runs(self) -> bool:
+        """Whether it runs; False where it is gone.
+
+        Raises:
+            EngineUnreachable, Refused
+        """
+        look = partial(self._api.runs, self.identity)
+        return await trio.to_thread.run_sync(look, abandon_on_cancel=True, limiter=self._threads)
 
     async def start(self) -> None:
         """Starts it. A cancelled caller waits for the engine's answer, so that the outcome is known.
@@ -73,7 +99,7 @@ class EngineContainer:
             EngineUnreachable, Refused
         """
         await trio.to_thread.run_sync(
-            partial(self._api.start, self._identity), limiter=self._threads
+            partial(self._api.start, self.identity), limiter=self._threads
         )
 
     async def exit_status(self) -> int | None:
@@ -98,7 +124,7 @@ class EngineContainer:
         Raises:
             EngineUnreachable, Refused
         """
-        await self._call(partial(self._api.terminate, self._identity))
+        await self._call(partial(self._api.terminate, self.identity))
 
     async def remove(self) -> None:
         """Kills it if need be, and removes it with its anonymous volumes; fine if it is gone.
@@ -106,15 +132,21 @@ class EngineContainer:
         Raises:
             EngineUnreachable, Refused
         """
+        try:
+            await self._remove()
+        finally:
+            await self._on_removed()
+
+    async def _remove(self) -> None:
         removed = False
         try:
-            await self._call(partial(self._api.remove, self._identity))
+            await self._call(partial(self._api.remove, self.identity))
             removed = True
         except BackendError as error:
             _log.warning("container_not_removed", container=self._name, error=str(error))
             raise
         finally:
-            self._holdings.release(self._identity, removed=removed)
+            self._holdings.release(self.identity, removed=removed)
 
     async def _call(self, call: Callable[[], None]) -> None:
         """For what may be left to itself when the caller's time is up: a removal goes on all the same."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.runtimes.container_config import HOME_LABEL, INSTANCE_LABEL, SERVER_LABEL
 from gateway.runtimes.engine_http import Refused
 
 
@@ -31,12 +32,25 @@ class PullProgress(msgspec.Struct, frozen=True):
 
 
 class EngineFacts(msgspec.Struct, frozen=True):
-    """What the engine says of itself. `kernel`: the release of the one that its containers run on."""
+    """What the engine says of itself.
+
+    `kernel`: the release of the one that its containers run on; `architecture`: the processor's, in the engine's word.
+    """
 
     version: str
     api_version: str
     maps_users: bool
     kernel: str = ""
+    architecture: str = ""
+
+
+class ImageFacts(msgspec.Struct, frozen=True):
+    """What an image does when nothing is said. `env`: the names of its variables."""
+
+    id: str
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
 
 
 class PullEvents:
@@ -65,3 +79,49 @@ class PullEvents:
                 done_bytes=sum(done for done, _ in self._layers.values()),
                 total_bytes=sum(total for _, total in self._layers.values()),
             )
+
+
+def engine_facts(info: Mapping[str, Any], api_version: str) -> EngineFacts:
+    """The answer to `GET /info`."""
+    options = " ".join(info.get("SecurityOptions") or ())
+    return EngineFacts(
+        version=str(info.get("ServerVersion", "")),
+        api_version=api_version,
+        maps_users="name=rootless" in options or "name=userns" in options,
+        kernel=str(info.get("KernelVersion", "")),
+        architecture=str(info.get("Architecture", "")),
+    )
+
+
+def image_facts(inspected: Mapping[str, Any]) -> ImageFacts:
+    """The answer to `GET /images/…/json`."""
+    config = inspected.get("Config") or {}
+    return ImageFacts(
+        id=str(inspected["Id"]),
+        entrypoint=tuple(config.get("Entrypoint") or ()),
+        command=tuple(config.get("Cmd") or ()),
+        env=tuple(line.partition("=")[0] for line in config.get("Env") or ()),
+    )
+
+
+def found_container(item: Mapping[str, Any]) -> Found:
+    """An item of `GET /containers/json`."""
+    names = item.get("Names") or [""]
+    return _labelled(item, name=str(names[0]).lstrip("/"), state=str(item.get("State", "")))
+
+
+def found_network(item: Mapping[str, Any]) -> Found:
+    """An item of `GET /networks`."""
+    return _labelled(item, name=item["Name"], state="")
+
+
+def _labelled(item: Mapping[str, Any], *, name: str, state: str) -> Found:
+    labels = item.get("Labels") or {}
+    return Found(
+        id=str(item["Id"]),
+        name=name,
+        home_id=labels.get(HOME_LABEL, ""),
+        instance_id=labels.get(INSTANCE_LABEL, ""),
+        server=labels.get(SERVER_LABEL, ""),
+        state=state,
+    )

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from gateway.catalog.model import ContainerLaunch
+from gateway.runtimes.engine_facts import ImageFacts
 
 SHELL: Final = "/bin/sh"
 MARK: Final = b"\n"
@@ -21,15 +20,6 @@ _STDIN: Final = "/.mcp/in"
 _STDOUT: Final = "/.mcp/out"
 _SCRIPT: Final = f'exec <{_STDIN} >{_STDOUT} && echo && exec "$@"'
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-class ImageFacts(msgspec.Struct, frozen=True):
-    """What an image does when nothing is said. `env`: the names of its variables."""
-
-    id: str
-    entrypoint: tuple[str, ...] = ()
-    command: tuple[str, ...] = ()
-    env: tuple[str, ...] = ()
 
 
 def why_no_shell(launch: ContainerLaunch, image: ImageFacts) -> str:

@@ -13,8 +13,8 @@ from gateway.catalog.model import ContainerLaunch
 from gateway.errors import BackendError
 from gateway.home import Home
 from gateway.options import LinkMode
-from gateway.runtimes.engine_facts import EngineFacts
-from gateway.runtimes.fifo_config import SHELL, ImageFacts, why_no_shell
+from gateway.runtimes.engine_facts import EngineFacts, ImageFacts
+from gateway.runtimes.fifo_config import SHELL, why_no_shell
 from gateway.runtimes.link_fifo import NotOpened
 from gateway.runtimes.link_notes import LinkNote
 from gateway.telemetry.log import get_logger

@@ -12,7 +12,8 @@ import trio
 
 from actors import catalog_watcher as module
 from actors.catalog_watcher import CatalogWatcher, fingerprint, watch_folders
-from gateway.catalog.model import Snapshot, SnapshotDiff
+from gateway.catalog.model import Snapshot
+from gateway.catalog.snapshot import SnapshotDiff
 from gateway.configuration import load_snapshot, watched_paths
 from gateway.errors import CatalogError
 from gateway.secrets.store import SecretStore

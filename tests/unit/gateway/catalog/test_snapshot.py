@@ -8,11 +8,17 @@ import pytest
 
 from gateway import limits
 from gateway.catalog.launch import Surroundings
-from gateway.catalog.model import Pooling, Snapshot, SnapshotDiff
+from gateway.catalog.model import Pooling, Snapshot
 from gateway.catalog.parse import parse_catalog
 from gateway.catalog.selection import Selection
 from gateway.catalog.settings import Registry, ServerConfig, ToolLists
-from gateway.catalog.snapshot import Ingredients, PoolDefaults, build_snapshot, diff_snapshots
+from gateway.catalog.snapshot import (
+    Ingredients,
+    PoolDefaults,
+    SnapshotDiff,
+    build_snapshot,
+    diff_snapshots,
+)
 
 BASE = """
 registry:

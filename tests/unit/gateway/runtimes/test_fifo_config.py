@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.runtimes.fifo_config import ImageFacts, program, why_no_shell, with_pipes
+from gateway.runtimes.engine_facts import ImageFacts
+from gateway.runtimes.fifo_config import program, why_no_shell, with_pipes
 from tests.unit.gateway.runtimes.test_container_config import LAUNCH, config
 
 IMAGE = ImageFacts(id="sha256:1", entrypoint=("/bin/run", "-x"), command=("serve",), env=("PATH",))

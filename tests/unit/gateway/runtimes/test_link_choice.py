@@ -9,9 +9,8 @@ import pytest
 
 from gateway.errors import BackendError
 from gateway.home import Home
-from gateway.runtimes.engine_facts import EngineFacts
+from gateway.runtimes.engine_facts import EngineFacts, ImageFacts
 from gateway.runtimes.engine_http import Refused
-from gateway.runtimes.fifo_config import ImageFacts
 from gateway.runtimes.link_choice import LinkChoice, why_not_here
 from gateway.runtimes.link_fifo import NotOpened
 from gateway.runtimes.link_notes import LinkNote
