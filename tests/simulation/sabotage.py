@@ -15,7 +15,7 @@ import msgspec
 from actors import assignment
 from actors.assignment import Slot
 from actors.call import Call, Deadlines
-from actors.container_pool import ContainerPool
+from actors.pool_keeper import PoolKeeper
 from actors.session import Session
 from actors.upstream import Upstream, failure_of
 from gateway import limits
@@ -83,7 +83,7 @@ def _sends_again(upstream: Upstream, error: GatewayError) -> None:
     _end(upstream, error)
     for call in calls:
         if isinstance(error, Gone) and call.method == "tools/call" and not call.is_settled:
-            holder._keeper.submit(call)  # type: ignore[attr-defined]
+            holder._keeper.placement.place(call)  # type: ignore[attr-defined]
         else:
             call.settle(failure_of(error))
 
@@ -105,7 +105,7 @@ def _starts_always(slots: list[Slot], owner: str, pooling: Any, **more: Any) -> 
     return _place(slots, owner, msgspec.structs.replace(pooling, max=10**9), **more)
 
 
-def _crashes(_pool: ContainerPool, _container: Any) -> None:
+def _crashes(_keeper: PoolKeeper, _container: Any) -> None:
     """A bug in a pool."""
     raise KeyError("a bug")
 
@@ -117,7 +117,7 @@ def _replace(owner: Any, name: str, by: Any) -> Callable[[], AbstractContextMana
 SABOTAGE: Final[Mapping[str, Sabotage]] = {
     name: Sabotage(invariant, what, begin)
     for name, invariant, what, begin in (
-        ("crash", 0, "a pool that trips", _replace(ContainerPool, "has_room", _crashes)),
+        ("crash", 0, "a pool that trips", _replace(PoolKeeper, "has_room", _crashes)),
         ("twice", 1, "answers given twice", _replace(Session, "_reply", _replies_twice)),
         ("cancelled", 1, "answers to cancels", _replace(Session, "_cancel", _answers_cancelled)),
         ("deadlines", 1, "no deadlines", _replace(Deadlines, "watch", _forgets)),

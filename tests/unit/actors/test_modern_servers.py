@@ -155,7 +155,7 @@ async def test_what_was_found_out_is_kept(
     later, backend = World(nursery, tmp_path), FakeBackend(ModernServer)
     await wait_all_tasks_blocked()
     pool = later.serve("one", backend)
-    pool._recall = lambda: later.listings.spoken("one")
+    pool._parts._recall = lambda: later.listings.spoken("one")
     later.client().ask("tools/call", name="echo", arguments={})
     await trio.sleep(1)
     assert not backend.opened[0].requests("initialize")
