@@ -11,7 +11,7 @@ from functools import partial
 
 import msgspec
 
-from actors.server_request import ServerRequest
+from actors.server_request import OVERLOADED, ServerRequest
 from gateway import limits
 from gateway.errors import InvalidParams
 from gateway.jsonrpc import codec
@@ -19,8 +19,6 @@ from gateway.jsonrpc.ids import IdMap
 from gateway.jsonrpc.messages import Failure, Message, Notification, Request, Result
 from gateway.mcp import params, questions, versions
 from gateway.telemetry.refusals import refused
-
-OVERLOADED = -32000
 
 
 class BackChannel:

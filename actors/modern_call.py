@@ -16,7 +16,7 @@ import msgspec
 import trio
 
 from actors.call import Answer, Call
-from actors.server_request import ServerRequest
+from actors.server_request import OVERLOADED, ServerRequest
 from gateway import limits
 from gateway.errors import GatewayError, MissingCapability
 from gateway.jsonrpc import codec
@@ -25,6 +25,7 @@ from gateway.mcp import era, input_required, log_levels, params, questions
 from gateway.mcp.input_required import InputRequest
 from gateway.mcp.meta import ModernMeta
 from gateway.ports import Outlet
+from gateway.telemetry.refusals import refused
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -147,6 +148,10 @@ class ModernCall:
         ):
             self._lacking = lacking
             request.refuse(f"this client does not serve {request.method}")
+            return
+        if len(self._asked) >= limits.MAX_SERVER_REQUESTS:
+            refused("to_clients.MAX_SERVER_REQUESTS")
+            request.refuse("too many requests wait for this client already", code=OVERLOADED)
             return
         self._numbered += 1
         name = f"question{self._numbered}"

@@ -15,6 +15,8 @@ from actors.call import Answer, Call
 from gateway.jsonrpc.messages import Failure
 
 METHOD_NOT_FOUND = -32601
+OVERLOADED = -32000
+"""Too much waits for the client, or it is gone."""
 
 
 class ServerRequest:

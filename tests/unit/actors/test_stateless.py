@@ -178,6 +178,25 @@ async def test_questions_that_are_asked_together_are_put_together(
     assert [one["method"] for one in questions] == ["elicitation/create", "roots/list"]
 
 
+@pytest.mark.refuses("to_clients.MAX_SERVER_REQUESTS")
+async def test_a_server_that_asks_without_end_is_refused_at_some_point(
+    world: Callable[..., Awaitable[World]],
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its client is asked what was asked before that, and the call goes on."""
+    monkeypatch.setattr(limits, "MAX_SERVER_REQUESTS", 3)
+    house, backend = await world(), FakeBackend(capable)
+    house.serve("one", backend)
+    client = Modern(house, roots={})
+    first = client.ask("tools/call", name="echo", arguments={})
+    await wait_all_tasks_blocked()
+    for number in range(5):
+        backend.opened[-1].ask(Request(f"s{number}", "roots/list"))
+    await trio.sleep(1)
+    assert len(first.answer["result"]["inputRequests"]) == 3
+
+
 async def test_a_state_is_good_for_its_call_and_its_caller_only(
     world: Callable[..., Awaitable[World]], autojump_clock: MockClock
 ) -> None:
