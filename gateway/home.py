@@ -8,13 +8,17 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from gateway.errors import ConfigError
+
 CONTAINER_HOME: Final = "/mcp"
+_ID_BYTES: Final = 8
 _KEY_BYTES: Final = 32
+_HEX_DIGITS: Final = frozenset("0123456789abcdef")
 
 
 def in_container(environ: Mapping[str, str]) -> bool:
@@ -103,30 +107,54 @@ class Home:
         return self.run / f"{instance_id}.sock"
 
     def identity(self) -> str:
-        """The home id: random, made once; labels the containers of this home's gateways."""
-        return self._once("id", lambda: secrets.token_hex(8))
+        """The home id: random, made once; labels the containers of this home's gateways.
+
+        Raises:
+            OSError, ConfigError: it cannot be kept, or what is kept is none.
+        """
+        return self._once("id", _ID_BYTES)
 
     def hash_key(self) -> bytes:
-        """The key of all hashes over specs that hold secrets; made once, never leaves the home."""
-        return bytes.fromhex(self._once("key", lambda: secrets.token_hex(_KEY_BYTES)))
+        """The key of all hashes over specs that hold secrets; made once, never leaves the home.
 
-    def _once(self, name: str, make: Callable[[], str]) -> str:
-        """Reads `run/<name>`, creating it (0600) if need be. Of two creators, one wins and both agree."""
+        Raises:
+            OSError, ConfigError: it cannot be kept, or what is kept is none.
+        """
+        return bytes.fromhex(self._once("key", _KEY_BYTES))
+
+    def _once(self, name: str, size: int) -> str:
+        """So many random bytes as hexadecimal digits, kept in `run/<name>` (0600).
+
+        Their form is their version: a later one will look different, and must not be taken for one of these.
+        """
         path = self.run / name
+        text = self._made_once(path, size)
+        if len(text) != 2 * size or not set(text) <= _HEX_DIGITS:
+            raise ConfigError(
+                f"{path} was written by a newer mcpgw, or is damaged: use that one, or remove the file"
+            )
+        return text
+
+    def _made_once(self, path: Path, size: int) -> str:
+        """What the file holds, which is made if need be. Of two creators, one wins and both agree."""
         with suppress(FileNotFoundError):
-            return path.read_text(encoding="ascii").strip()
+            return _text_of(path)
         self.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=self.run, prefix=f".{name}-")
+        descriptor, temporary = tempfile.mkstemp(dir=self.run, prefix=f".{path.name}-")
         try:
             with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(make() + "\n")
+                file.write(secrets.token_hex(size) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
             with suppress(FileExistsError):
                 os.link(temporary, path)
         finally:
             Path(temporary).unlink()
-        return path.read_text(encoding="ascii").strip()
+        return _text_of(path)
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="ascii", errors="replace").strip()
 
 
 def _file_name(server: str) -> str:

@@ -24,6 +24,7 @@ _REDIRECT_STATUS: Final = frozenset({301, 302, 303, 307, 308})
 _OK: Final = 200
 _NOT_MODIFIED: Final = 304
 _PRIVATE: Final = 0o600
+_FORMAT: Final = 1  # count up when a kept copy changes its meaning
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -36,11 +37,18 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """A fetched file as the home keeps it. `fetched_at` is in seconds since the epoch."""
+    """A fetched file as the home keeps it. `fetched_at` is in seconds since the epoch; `format` is absent in early ones."""
 
     content: bytes
     etag: str
     fetched_at: float
+    format: int = _FORMAT
+
+
+class _Versioned(msgspec.Struct):
+    """The part that all formats share."""
+
+    format: int = _FORMAT
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -106,8 +114,11 @@ def _check(url: str) -> None:
 
 
 def _kept(path: Path) -> Kept | None:
+    """The kept copy; None where there is none, or only one that a newer mcpgw understands."""
     with suppress(OSError, msgspec.MsgspecError, ValueError):
-        return msgspec.msgpack.decode(path.read_bytes(), type=Kept)
+        content = path.read_bytes()
+        if msgspec.msgpack.decode(content, type=_Versioned).format <= _FORMAT:
+            return msgspec.msgpack.decode(content, type=Kept)
     return None
 
 

@@ -92,6 +92,12 @@ class ServerLists(msgspec.Struct, frozen=True, kw_only=True):
         return lists[kind]
 
 
+class _Versioned(msgspec.Struct):
+    """The part that all formats share."""
+
+    format: int
+
+
 class _Stored(msgspec.Struct):
     """The form in which lists are kept. `format` grows whenever older readers would misread it."""
 
@@ -109,6 +115,7 @@ _SHOWN_CHARS: Final = 80
 _decode_fields = msgspec.json.Decoder(Fields).decode
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
+_decode_format = msgspec.json.Decoder(_Versioned).decode
 _decode_stored = msgspec.json.Decoder(_Stored).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -171,11 +178,15 @@ def load_lists(stored: bytes) -> ServerLists:
         ProtocolFault: they are damaged, or of another release's format; ask the server anew.
     """
     try:
-        read = _decode_stored(stored)
+        form = _decode_format(stored).format
+        read = _decode_stored(stored) if form == _FORMAT else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolFault("The stored lists of this server are damaged.") from error
-    if read.format != _FORMAT:
-        raise ProtocolFault(f"The stored lists have format {read.format}, not {_FORMAT}.")
+    if read is None:
+        whose = "a newer" if form > _FORMAT else "an older"
+        raise ProtocolFault(
+            f"The stored lists were written by {whose} mcpgw; they are read anew from the server."
+        )
     return read.lists
 
 

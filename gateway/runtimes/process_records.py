@@ -13,6 +13,7 @@ import msgspec
 import trio
 
 from gateway import limits
+from gateway.errors import ConfigError
 from gateway.home import Home, write_atomic
 from gateway.runtimes.ownership import claimed
 from gateway.runtimes.process_table import (
@@ -26,15 +27,30 @@ from gateway.telemetry.log import get_logger
 _log = get_logger("runtimes")
 _POLL_S: Final = 0.02
 _SUFFIX: Final = ".process"
+_FORMAT: Final = 1  # count up when a record changes its meaning
 
 
 class ProcessRecord(msgspec.Struct, frozen=True):
-    """One process: the leader of its own group and session. `space` is where its id is valid."""
+    """One process: the leader of its own group and session. `space` is where its id is valid.
+
+    `format` is absent in early ones.
+    """
 
     server: str
     pid: int
     start: str
     space: str
+    format: int = _FORMAT
+
+
+class NewerRecord(ConfigError):
+    """A record of a later version of the gateway."""
+
+
+class _Versioned(msgspec.Struct):
+    """The part that all formats share."""
+
+    format: int = _FORMAT
 
 
 def record_process(home: Home, instance_id: str, server: str, pid: int) -> Path:
@@ -48,6 +64,8 @@ def record_process(home: Home, instance_id: str, server: str, pid: int) -> Path:
 async def sweep_processes(home: Home) -> list[str]:
     """Ends the processes of this home's dead gateways: TERM to their groups, a grace, KILL. Gives their servers' names.
 
+    What a newer mcpgw has written down is left to it.
+
     Cancellation: what was not ended stays written down.
     """
     swept: list[str] = []
@@ -55,7 +73,11 @@ async def sweep_processes(home: Home) -> list[str]:
         with claimed(home, path.name.partition(".")[0]) as dead:
             if not dead:
                 continue
-            record = _read(path)
+            try:
+                record = _read(path)
+            except NewerRecord as error:
+                _log.warning("process_not_ended", reason=str(error))
+                continue
             if record is not None and _is_alive(record):
                 await end_group(record.pid)
                 _log.info("leak_removed", process=record.pid, server=record.server)
@@ -66,7 +88,10 @@ async def sweep_processes(home: Home) -> list[str]:
 
 def recorded_process(path: Path) -> tuple[str, str, bool]:
     """Of a record: its server, its process as people say it, and whether that process or its group still runs."""
-    record = _read(path)
+    try:
+        record = _read(path)
+    except NewerRecord:
+        return "", path.name, True
     if record is None:
         return "", path.name, False
     return record.server, f"process {record.pid}", _is_alive(record)
@@ -83,8 +108,16 @@ async def end_group(group: int) -> None:
 
 
 def _read(path: Path) -> ProcessRecord | None:
+    """The record; None where there is none, or it is damaged.
+
+    Raises:
+        NewerRecord
+    """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=ProcessRecord)
+        content = path.read_bytes()
+        if msgspec.json.decode(content, type=_Versioned).format > _FORMAT:
+            raise NewerRecord(f"{path} was written by a newer mcpgw: start that one once")
+        return msgspec.json.decode(content, type=ProcessRecord)
     except (OSError, msgspec.DecodeError):
         return None
 
