@@ -1,6 +1,7 @@
 """Servers that turn on us while they are used: what their client is told, that nobody else waits, that nothing is left.
 
-Each way to misbehave is tried in a container over either link, and in a local process. `test_bad_servers.py` has those that never start.
+Each way to misbehave is tried in a container over either link, and in a local process: side by side where a test waits most of
+the time, one after the other where a server keeps a processor busy. `test_bad_servers.py` has those that never start.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -18,14 +20,12 @@ from gateway.limits import MIB, SETTLE_S
 from tests.e2e.conftest import Containers
 from tests.e2e.gateways import Network, Pipe, await_true, call_over
 from tests.e2e.places import Place
-from tests.e2e.processes import echo_processes, process_entry
+from tests.e2e.rogue import TIMEOUT_S, WAYS, Entry, House, misbehave, started
 
 pytestmark = pytest.mark.slow
 
-Entry = Callable[..., dict[str, Any]]
+SideBySide = Callable[[Callable[[House], None]], None]
 
-TIMEOUT_S: Final = 1.5
-"""The deadline of calls in these tests."""
 SETTLED_S: Final = SETTLE_S + 5.0
 """Until a server that has hung is given up: the deadline, the time to settle, and a new start on busy cores."""
 GONE_S: Final = 8.0
@@ -33,9 +33,9 @@ UNDISTURBED_S: Final = 0.5
 """What a call to another server may take meanwhile, on two cores of which one is being flooded."""
 
 
-@pytest.fixture(params=["fifo", "attach", "process"])
+@pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest) -> str:
-    """How the server is reached: a container over either link, or a local process."""
+    """Each in turn."""
     found: str = request.param
     return found
 
@@ -47,44 +47,47 @@ def link(way: str) -> str:
 
 
 @pytest.fixture
-def rogue(request: pytest.FixtureRequest, way: str, place: Place, echo_binary: Path) -> Entry:
-    """Makes entries of a server that can misbehave, of either kind."""
-
-    def entry(*arguments: str, **fields: object) -> dict[str, Any]:
-        words = ("--rogue", *arguments)
-        fields = {"pool": {"timeout_s": TIMEOUT_S, "idle_s": 60}, **fields}
-        if way == "process":
-            return process_entry(place, echo_binary, *words, **fields)
-        made: dict[str, Any] = request.getfixturevalue("echo")(*words, **fields)
-        return made
-
-    return entry
+def house(
+    way: str, place: Place, echo: Entry, echo_binary: Path, containers: Containers
+) -> Iterator[House]:
+    """The home of a server that is reached in one of the ways."""
+    made = House(way, place, echo, echo_binary, containers)
+    yield made
+    await_true(made.nothing_left, "nothing of the home runs", GONE_S)
 
 
 @pytest.fixture
-def nothing_left(place: Place, containers: Containers) -> Iterator[Callable[[], bool]]:
-    """Whether nothing of this home runs; it must be so after the test."""
-
-    def nothing() -> bool:
-        return not containers(place) and not echo_processes(place)
-
-    yield nothing
-    await_true(nothing, "nothing of the home runs", GONE_S)
+def rogue(house: House) -> Entry:
+    """Makes entries of its server."""
+    return house.rogue
 
 
-@contextmanager
-def started(place: Place, entry: dict[str, Any]) -> Iterator[Pipe]:
-    """A gateway whose server `bad` runs already."""
-    place.write({"bad": entry})
-    with place.stdio() as client:
-        client.initialize()
-        assert client.call("echo", text="a") == "a"
-        yield client
+@pytest.fixture
+def nothing_left(house: House) -> Callable[[], bool]:
+    """Whether nothing of its home runs."""
+    return house.nothing_left
 
 
-def misbehave(client: Pipe, how: str, **arguments: object) -> str:
-    """Has the server misbehave; what its client is told."""
-    return client.call("misbehave", how=how, **arguments)
+@pytest.fixture
+def side_by_side(
+    tmp_path: Path, unpacked: Path, echo: Entry, echo_binary: Path, containers: Containers
+) -> Iterator[SideBySide]:
+    """Plays something in three homes at a time, one for each way; nothing is left in any of them."""
+    houses = []
+    for way in WAYS:
+        place = Place(tmp_path / way, unpacked, link="auto" if way == "process" else way)
+        houses.append(House(way, place, echo, echo_binary, containers))
+
+    def play(act: Callable[[House], None]) -> None:
+        with ThreadPoolExecutor(len(houses)) as pool:
+            played = {house.way: pool.submit(act, house) for house in houses}
+        failed = {way: error for way, one in played.items() if (error := one.exception())}
+        for error in failed.values():
+            raise AssertionError(f"failed: {', '.join(failed)}") from error
+
+    yield play
+    for house in houses:
+        await_true(house.nothing_left, f"nothing of the home runs: {house.way}", GONE_S)
 
 
 @pytest.mark.parametrize(
@@ -126,43 +129,63 @@ def test_a_result_that_is_too_long_fails_its_call(
         assert client.call("echo", text="b") == "b"
 
 
-@pytest.mark.parametrize("how", ["hang", "deaf", "flood", "garbage", "stderr"])
+@pytest.mark.parametrize("how", ["hang", "deaf"])
+def test_a_server_that_falls_silent_is_replaced(side_by_side: SideBySide, how: str) -> None:
+    """The call ends at its deadline, with the server's name; soon the session has another server."""
+
+    def act(house: House) -> None:
+        with started(house.place, house.rogue()) as client:
+            never_settles(client, how)
+
+    side_by_side(act)
+
+
+@pytest.mark.parametrize("how", ["flood", "garbage", "stderr"])
 def test_a_server_that_never_settles_is_replaced(
     place: Place, rogue: Entry, nothing_left: Callable[[], bool], how: str
 ) -> None:
-    """The call ends at its deadline, with the server's name; soon the session has another server."""
+    """The same where it keeps the gateway busy."""
     with started(place, rogue()) as client:
-        began = time.monotonic()
-        if how == "deaf":
-            misbehave(client, how)
-            assert "did not answer" in client.call("echo", text="lost")
-        else:
-            assert "did not answer" in misbehave(client, how)
-        assert TIMEOUT_S - 0.1 < time.monotonic() - began < TIMEOUT_S + 2
-        await_true(lambda: client.call("echo", text="b") == "b", "another server", SETTLED_S)
+        never_settles(client, how)
 
 
-def test_a_slow_tool_costs_its_server_nothing(
-    place: Place, rogue: Entry, nothing_left: Callable[[], bool], containers: Containers
-) -> None:
+def never_settles(client: Pipe, how: str) -> None:
+    """A server that is of no use any more is replaced."""
+    began = time.monotonic()
+    if how == "deaf":
+        misbehave(client, how)
+        assert "did not answer" in client.call("echo", text="lost")
+    else:
+        assert "did not answer" in misbehave(client, how)
+    assert TIMEOUT_S - 0.1 < time.monotonic() - began < TIMEOUT_S + 2
+    await_true(lambda: client.call("echo", text="b") == "b", "another server", SETTLED_S)
+
+
+def test_a_slow_tool_costs_its_server_nothing(side_by_side: SideBySide) -> None:
     """A server that still answers others is kept, however many of its calls pass their deadline."""
-    with started(place, rogue()) as client:
-        before = containers(place), echo_processes(place)
-        for _ in range(2):
-            assert "did not answer" in client.call("sleep", ms=60_000)
-        time.sleep(SETTLE_S + 1)  # longer than a server that has hung would be left alone
-        assert (containers(place), echo_processes(place)) == before
-        assert client.call("echo", text="b") == "b"
+
+    def act(house: House) -> None:
+        with started(house.place, house.rogue()) as client:
+            before = house.running()
+            for _ in range(2):
+                assert "did not answer" in client.call("sleep", ms=60_000)
+            time.sleep(SETTLE_S + 1)  # longer than a server that has hung would be left alone
+            assert house.running() == before
+            assert client.call("echo", text="b") == "b"
+
+    side_by_side(act)
 
 
-def test_a_wrong_version_is_no_answer(
-    place: Place, rogue: Entry, nothing_left: Callable[[], bool]
-) -> None:
+def test_a_wrong_version_is_no_answer(side_by_side: SideBySide) -> None:
     """JSON-RPC 1.0: the call ends at its deadline, the log says what came, the server is kept."""
-    with started(place, rogue()) as client:
-        assert "did not answer" in misbehave(client, "version")
-        assert "upstream_rubbish" in client.log
-        assert client.call("echo", text="b") == "b"
+
+    def act(house: House) -> None:
+        with started(house.place, house.rogue()) as client:
+            assert "did not answer" in misbehave(client, "version")
+            assert "upstream_rubbish" in client.log
+            assert client.call("echo", text="b") == "b"
+
+    side_by_side(act)
 
 
 @pytest.mark.parametrize("how", ["exit", "fork"])
@@ -178,14 +201,16 @@ def test_an_end_mid_call_is_told_at_once(
         client.await_log("exited with status 0")
 
 
-def test_an_output_that_is_closed(
-    place: Place, rogue: Entry, nothing_left: Callable[[], bool], way: str
-) -> None:
+def test_an_output_that_is_closed(side_by_side: SideBySide) -> None:
     """A pipe shows it at once; an engine's stream does not, so that the call's deadline ends it. The next call works."""
-    with started(place, rogue()) as client:
-        said = misbehave(client, "close")
-        assert ("did not answer" if way == "attach" else "closed its output") in said
-        await_true(lambda: client.call("echo", text="b") == "b", "another server", SETTLED_S)
+
+    def act(house: House) -> None:
+        with started(house.place, house.rogue()) as client:
+            said = misbehave(client, "close")
+            assert ("did not answer" if house.way == "attach" else "closed its output") in said
+            await_true(lambda: client.call("echo", text="b") == "b", "another server", SETTLED_S)
+
+    side_by_side(act)
 
 
 def test_a_death_at_the_third_call(
@@ -203,12 +228,16 @@ def test_a_death_at_the_third_call(
     "manners", [("--ignore-eof",), ("--ignore-term",), ("--ignore-eof", "--ignore-term")]
 )
 def test_a_server_that_will_not_end_is_ended(
-    place: Place, rogue: Entry, nothing_left: Callable[[], bool], manners: tuple[str, ...]
+    side_by_side: SideBySide, manners: tuple[str, ...]
 ) -> None:
     """Idle, it goes with the means that it takes; the gateway goes on."""
-    with started(place, rogue(*manners, pool={"idle_s": 0.2})) as client:
-        await_true(nothing_left, "the idle server is gone", GONE_S)
-        assert client.call("echo", text="b") == "b"
+
+    def act(house: House) -> None:
+        with started(house.place, house.rogue(*manners, pool={"idle_s": 0.2})) as client:
+            await_true(house.nothing_left, "the idle server is gone", GONE_S)
+            assert client.call("echo", text="b") == "b"
+
+    side_by_side(act)
 
 
 def test_one_that_exits_at_once_is_no_server(
@@ -226,7 +255,7 @@ def test_nobody_else_waits(
     place: Place, rogue: Entry, echo: Entry, nothing_left: Callable[[], bool], how: str
 ) -> None:
     """While one server misbehaves, the calls of another client to another server take what they always do."""
-    place.write({"good": echo("--tools=good"), "bad": rogue(pool={"timeout_s": 3})})
+    place.write({"good": echo("--tools=good"), "bad": rogue(pool={"timeout_s": 2})})
     with place.network() as gateway, gateway.session() as one, gateway.session() as two:
         assert call_over(one, "echo", text="a") == "a"
         assert call_over(two, "good_echo", text="a") == "a"
