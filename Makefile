@@ -1,7 +1,7 @@
 # The commands of a person and of CI. Portable: GNU make 3.81 (macOS) and later, POSIX sh.
 # Variables to set: PYTHON (the interpreter), PORT (of `make run`), BASE (of `make image`), TESTS (of `make test`),
 # BENCH (of `make bench`: flags of `python -m bench`), RUNS and CONFORMANCE (of `make conformance`: how often, and further
-# flags of `python -m tests.conformance`), HOURS or MINUTES (of `make soak`).
+# flags of `python -m tests.conformance`), HOURS or MINUTES (of `make soak`), SECONDS (of `make fuzz`).
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -17,6 +17,7 @@ TESTS := tests
 PORT := 8811
 RUNS := 3
 HOURS := 1
+SECONDS := 300
 
 SOURCES := $(shell find gateway actors catalogs release -type f ! -name '*.pyc' 2>/dev/null)
 ASYNC_RULES := ASYNC102,ASYNC103,ASYNC104,ASYNC111,ASYNC112,ASYNC113,ASYNC119,ASYNC120,ASYNC121,ASYNC123,ASYNC128,ASYNC900
@@ -28,7 +29,7 @@ $(shell $(IN_VENV) -c '' 2>/dev/null || rm -rf $(VENV))
 python = $(or $(PYTHON),$(shell sh release/machine.sh python))
 install = $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-hashes -r
 
-.PHONY: help run pyz image plugin test conformance check faults soak bench lock clean
+.PHONY: help run pyz image plugin test conformance check faults fuzz soak bench lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -74,6 +75,9 @@ faults: $(VENV)/dev.stamp $(PYZ) ## play all cells of the fault matrix, and writ
 	MCPGW_FAULTS=all MCPGW_FAULTS_RECORD=.build/faults.jsonl $(IN_VENV) -m pytest tests/faults
 	$(IN_VENV) -m tests.faults.report .build/faults.jsonl
 
+fuzz: $(VENV)/fuzz.stamp ## look for inputs that break what reads strangers' bytes, for SECONDS in all
+	$(IN_VENV) -m tests.fuzz --seconds $(SECONDS)
+
 soak: $(VENV)/dev.stamp $(PYZ) ## use and hurt a gateway for HOURS (or MINUTES), and see that it rests as before
 	@$(IN_VENV) -m tests.engine start
 	$(IN_VENV) -m tests.soak --minutes $(or $(MINUTES),$(shell expr $(HOURS) \* 60))
@@ -104,4 +108,8 @@ $(VENV)/build.stamp: $(VENV)/created.stamp requirements-build.txt
 $(VENV)/dev.stamp: $(VENV)/build.stamp requirements-dev.txt
 	@echo "make: installing what tests and checks need"
 	@$(install) requirements-dev.txt
+	@touch $@
+
+$(VENV)/fuzz.stamp: $(VENV)/dev.stamp requirements-fuzz.txt
+	@$(install) requirements-fuzz.txt
 	@touch $@

@@ -19,3 +19,5 @@ done
 everywhere="--universal --python-version 3.11 --no-emit-package pywin32 --no-emit-package colorama"
 $pin pyproject.toml --extra dev --constraint requirements.txt $everywhere --output-file requirements-dev.txt
 echo shiv | $pin - --constraint requirements-dev.txt $everywhere --output-file requirements-build.txt
+# 3.1 has no wheel for Python 3.11, and building it takes clang.
+echo "atheris<3.1" | $pin - --constraint requirements-dev.txt $everywhere --output-file requirements-fuzz.txt

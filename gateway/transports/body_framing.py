@@ -91,8 +91,10 @@ class Chunked:
         end = data.find(b"\n", start) + 1
         piece = data[start:end] if end else data[start:]
         self._line += piece
-        if len(self._line) > (len(_LINE_END) if self._expected == "gap" else limits.HEAD_BYTES):
-            raise _bad("a chunk is longer than it says" if self._expected == "gap" else "too long")
+        if self._expected == "gap" and not _LINE_END.startswith(self._line):
+            raise _bad("a chunk is longer than it says")
+        if len(self._line) > limits.HEAD_BYTES:
+            raise _bad("too long")
         if end:
             line, self._line = self._line, b""
             self._end_line(line)
@@ -107,8 +109,6 @@ class Chunked:
                 self._left = int(size[1], 16)
                 self._expected = "content" if self._left else "trailer"
             case "gap":
-                if line != _LINE_END:
-                    raise _bad("a chunk is longer than it says")
                 self._expected = "size"
             case _ if line == _LINE_END:
                 self.done = True

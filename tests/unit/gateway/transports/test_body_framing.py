@@ -77,3 +77,12 @@ def test_what_is_no_chunk_is_refused(wrong: bytes) -> None:
         Chunked().feed(wrong)
     with pytest.raises(Refused):
         feed_singly(Chunked(), wrong)
+
+
+def test_a_chunk_that_is_longer_than_it_says_is_refused_at_its_first_byte_too_many() -> None:
+    """A client that then waits for its answer would have been waited for in turn."""
+    with pytest.raises(Refused, match="longer than it says"):
+        Chunked().feed(b"3\r\nabcT")
+    with pytest.raises(Refused, match="longer than it says"):
+        Chunked().feed(b"3\r\nabc\rT")
+    assert not feed_singly(Chunked(), b"3\r\nabc\r")
