@@ -80,12 +80,24 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @every_page
 def test_files_exist(page: Path) -> None:
-    """A path of ours in backticks is a file or folder; `<name>` stands for any."""
+    """A path of ours in backticks is a file or folder, after `::` a test in it; `<name>` stands for any."""
     tops = ("gateway/", "actors/", "tests/", "docs/", "release/", "catalogs/servers", "bench/")
     for span in spans(page):
         if span.startswith(tops) and " " not in span:
-            known = span.partition("<")[0].rpartition("/")[0] if "<" in span else span
+            path, _, test = span.partition("::")
+            known = path.partition("<")[0].rpartition("/")[0] if "<" in path else path
             assert (TOP / known).exists(), span
+            assert not test or f"def {test}(" in (TOP / known).read_text(), span
+
+
+def test_every_invariant_names_its_tests() -> None:
+    """Each of the list has a row with tests; that these are there is looked at with all paths."""
+    page = (TOP / "docs" / "reliability.md").read_text()
+    section = page.partition("## Invariants")[2].partition("\n## ")[0]
+    invariants = re.findall(r"^(\d)\. ", section, re.MULTILINE)
+    rows = re.findall(r"^\| (\d) \| `tests/\S+::test_", section, re.MULTILINE)
+    assert invariants == [str(number) for number in range(1, 7)]
+    assert rows == invariants
 
 
 @every_page
