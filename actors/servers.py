@@ -5,7 +5,7 @@ Must not know sessions, files, or where snapshots come from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from random import Random
@@ -67,7 +67,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What all servers share.
 
     `backends`: where they run; `reports`: where their news go; `listings`: knows what they were found to speak;
-    `deadlines`: told of every call; `budget`: the memory of all; `random`: jitter.
+    `deadlines`: told of every call; `budget`: the memory of all; `random`: jitter; `load`: reads what is configured, in a
+    thread.
     """
 
     backends: Backends
@@ -76,6 +77,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     deadlines: Deadlines
     budget: MemoryBudget
     random: Random
+    load: Callable[[], Snapshot]
 
 
 class Servers:
@@ -190,7 +192,7 @@ class Servers:
         """How a server is started."""
         match server.launch:
             case RemoteLaunch():
-                return remote.opener_of(server)
+                return remote.opener_of(server, self._around.load)
             case ContainerLaunch() | ProcessLaunch():
                 return container.opener_of(server, self._around.backends.runtime)
             case PociLaunch():

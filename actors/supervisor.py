@@ -120,6 +120,7 @@ class Gateway:
                 deadlines=self._deadlines,
                 budget=self._budget,
                 random=self._random,
+                load=load,
             ),
         )
         self._mailbox: Mailbox[Published] = Mailbox(_SNAPSHOT_MAILBOX, name="snapshots")

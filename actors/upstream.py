@@ -177,7 +177,8 @@ class Upstream:
         call.holder = self
         try:
             fields = self.dialect.dressed(call)
-            self.pipe.send(Request(number, call.method, params.pack(fields)))
+            request = Request(number, call.method, params.pack(fields))
+            self.pipe.send(request, deadline=call.deadline)
         except Gone as error:
             self._inflight.pop(number)
             self._give_back(call, failure_of(error))

@@ -101,6 +101,14 @@ RESUME_ATTEMPTS: Final = 5
 """Failures in a row after which the answer of a broken event stream is given up."""
 WEBSOCKET_SILENCE_S: Final = 45.0
 """A remote server that sends nothing on a WebSocket for this long, not even answers to three pings, is gone."""
+PUT_OFF_S: Final = 30.0
+"""All that one message waits at the word of a remote server (429 or 503 with `Retry-After`) before it fails; what is put off
+for longer, or beyond its call's deadline, fails at once. Half of a usual deadline: an answer is to come in the other half."""
+PUT_OFF_FLOOR_S: Final = 0.5
+"""Shortest such pause: a server that says 0 would be asked without end."""
+CREDENTIALS_PAUSE_S: Final = 5.0
+"""After a remote entry's headers were looked up, because they were refused, they are not looked up again for this long:
+each time reads all that is configured, and a wrong key sent twice as often may get its owner locked out."""
 MAX_REDIRECTS: Final = 3
 """Redirects followed for one request; an address written without its slash takes one."""
 MAX_ERROR_BODY_BYTES: Final = 64 * 1024

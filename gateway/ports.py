@@ -6,6 +6,7 @@ Who implements what: `gateway.runtimes` the runtimes and links, `gateway.upstrea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -289,8 +290,13 @@ class MessagePipe(Protocol):
         Runs in its owner's nursery; never raises but for cancellation.
         """
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, *, deadline: float = math.inf) -> None:
         """Queues a message for the server; never blocks.
+
+        Args:
+            message: what is sent.
+            deadline: of a request: until when its answer is of use, on trio's clock. A pipe that the server tells to come
+                back later does not wait beyond that.
 
         Raises:
             Overloaded: the server does not read, and the queue is full.

@@ -34,6 +34,7 @@ Refusal = Literal[
     # to servers
     "to_servers.MAX_OUTBOUND_BYTES",
     "to_servers.MAX_INFLIGHT_PER_REMOTE",
+    "to_servers.PUT_OFF_S",
     "to_servers.CALL_TIMEOUT_S",
     "to_servers.SETTLE_S",
     "to_servers.START_BACKOFF_S",

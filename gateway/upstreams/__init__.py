@@ -12,11 +12,16 @@ import trio
 
 from gateway.catalog.model import RemoteLaunch
 from gateway.ports import MessagePipe
+from gateway.upstreams.credentials import Credentials
 from gateway.upstreams.param_book import ParamHeaderBook
 
 
 async def open_remote(
-    launch: RemoteLaunch, *, server: str, book: ParamHeaderBook | None = None
+    launch: RemoteLaunch,
+    *,
+    server: str,
+    book: ParamHeaderBook | None = None,
+    credentials: Credentials | None = None,
 ) -> MessagePipe:
     """The pipe to a remote server, in the transport that its launch names. Nothing is connected before it runs.
 
@@ -24,9 +29,11 @@ async def open_remote(
         launch: where the server is, and how it is spoken to.
         server: its name, for texts and logs.
         book: what is known of its tools, shared by all pipes to it.
+        credentials: the entry's headers, shared likewise.
     """
     # lazy, and in a thread: httpx takes a fifth of a second to load, in which every client would wait.
     remote = await trio.to_thread.run_sync(importlib.import_module, "gateway.upstreams.remote")
     book = ParamHeaderBook() if book is None else book
-    pipe: MessagePipe = remote.UPSTREAMS[launch.transport](launch, server, book)
+    credentials = credentials or Credentials(launch.headers)
+    pipe: MessagePipe = remote.UPSTREAMS[launch.transport](launch, server, book, credentials)
     return pipe

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 
-from gateway.catalog.model import RemoteLaunch
 from gateway.errors import Unavailable
 
 
-def checked_headers(launch: RemoteLaunch, who: str) -> list[tuple[bytes, bytes]]:
+def checked_headers(given: Mapping[str, str], who: str) -> list[tuple[bytes, bytes]]:
     """The entry's headers as bytes; a secret that was read with its newline is trimmed.
 
     Raises:
         Unavailable: one cannot be sent.
     """
     headers: list[tuple[bytes, bytes]] = []
-    for name, value in launch.headers.items():
+    for name, value in given.items():
         trimmed = value.strip()
         if not name.isascii() or not name or not trimmed.isprintable():
             raise Unavailable(

@@ -41,11 +41,12 @@ class Resumption:
         if splitter.retry_ms is not None:
             self._retry_s = splitter.retry_ms / _MS_PER_S
 
-    async def pause(self) -> None:
+    async def pause(self, at_least_s: float = 0.0) -> None:
         """Waits before the next connection: as long as the server asked, longer with each failure."""
         base = limits.RECONNECT_S if self._retry_s is None else self._retry_s
         grown = base * 2.0 ** min(self.failures, limits.RESUME_ATTEMPTS)
-        await trio.sleep(max(limits.RECONNECT_FLOOR_S, base, min(grown, limits.RECONNECT_CAP_S)))
+        own = max(limits.RECONNECT_FLOOR_S, base, min(grown, limits.RECONNECT_CAP_S))
+        await trio.sleep(max(own, at_least_s))
 
 
 class EventStream:

@@ -10,6 +10,7 @@ Source: MCP 2025-11-25 and 2026-07-28, transports, "Streamable HTTP".
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import trio
@@ -20,6 +21,7 @@ from gateway.errors import GatewayError, Unavailable
 from gateway.jsonrpc.codec import failure
 from gateway.jsonrpc.messages import Id, Message, Request, Untaken
 from gateway.telemetry.log import get_logger
+from gateway.upstreams.credentials import Credentials
 from gateway.upstreams.http_conversation import Conversation
 from gateway.upstreams.http_stateless import Stateless
 from gateway.upstreams.inbox import Inbox
@@ -42,13 +44,19 @@ class HttpPipe:
         launch: where it is.
         server: its name, for texts and logs.
         book: what is known of its tools, shared by all pipes to it.
+        credentials: the entry's headers, shared likewise.
     """
 
     def __init__(
-        self, launch: RemoteLaunch, *, server: str, book: ParamHeaderBook | None = None
+        self,
+        launch: RemoteLaunch,
+        *,
+        server: str,
+        book: ParamHeaderBook | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self._server = server
-        self._wire = Wire(launch, server=server)
+        self._wire = Wire(launch, server=server, credentials=credentials)
         self._inbox = Inbox()
         put = self._inbox.put
         self._conversation = Conversation(self._wire, server=server, deliver=put)
@@ -76,6 +84,10 @@ class HttpPipe:
         """The address, without what in it may be secret."""
         return self._wire.asked.address
 
+    @property
+    def _farewell(self) -> str:
+        return f"the connection to {self._wire.who} was closed"
+
     def stderr_tail(self) -> str:
         """Nothing: a remote server's stderr stays there."""
         return ""
@@ -84,12 +96,12 @@ class HttpPipe:
         """Nothing: `receive` says all that is known."""
         return ""
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, *, deadline: float = math.inf) -> None:
         """Posts a message; see `ports.MessagePipe`."""
         modern = is_modern(message)
         if not modern:
             self._conversation.session.note_sent(message)
-        self._posts.send(message, stateless=modern)
+        self._posts.send(message, stateless=modern, deadline=deadline)
 
     async def receive(self) -> Message:
         """The server's next message; see `ports.MessagePipe`."""
@@ -102,21 +114,23 @@ class HttpPipe:
             with self._running:
                 await self._wire.open()
                 async with trio.open_nursery() as self._nursery:
-                    self._posts.start(self._nursery)
-                    await self._posts.drained.wait()
-                    self._nursery.cancel_scope.cancel()
-                self._end(self._posts.why or "")
+                    try:
+                        self._posts.start(self._nursery)
+                        await self._posts.drained.wait()
+                    finally:
+                        # Before the nursery takes no more tasks.
+                        self._end(self._posts.why or self._farewell)
         except Unavailable as error:
             self._end(str(error))
         finally:
-            self._end(f"the connection to {self._wire.who} was closed")
+            self._end(self._farewell)
             self._ended.set()
 
     async def aclose(self) -> None:
         """Ends the session with the server and closes all connections; see `ports.MessagePipe`."""
         if not self._closed:
             self._closed = True
-            self._end(f"the connection to {self._wire.who} was closed")
+            self._end(self._farewell)
             self._leaving.deadline = trio.current_time() + limits.REMOTE_CLOSE_S
             with self._leaving:
                 if self._ended is not None:
@@ -129,15 +143,15 @@ class HttpPipe:
         self._leaving.cancel()
         await self.aclose()
 
-    async def _post(self, message: Message, body: bytes) -> None:
+    async def _post(self, message: Message, body: bytes, deadline: float) -> None:
         """Posts one message and sees to what becomes of it."""
         try:
             if not isinstance(message, Request):
                 await self._conversation.tell(body)
             elif (says := read_modern(message)) is not None:
-                await self._stateless.call(message, body, says)
+                await self._stateless.call(message, body, says, deadline=deadline)
             else:
-                await self._conversation.call(message, body)
+                await self._conversation.call(message, body, deadline=deadline)
         except SessionLost as error:
             await self._lose_session(error, message)
         except GatewayError as error:

@@ -8,12 +8,13 @@ Source: MCP 2025-11-25, transports, "Streamable HTTP".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from gateway import limits
-from gateway.errors import GatewayError, ProtocolFault, Unavailable, UpstreamError
+from gateway.errors import GatewayError, ProtocolFault, UpstreamError
 from gateway.jsonrpc.messages import Failure, Id, Message, Request
 from gateway.mcp import discover
 from gateway.telemetry.log import get_logger
@@ -40,15 +41,20 @@ class Conversation:
         self._frames = Frames(server)
         self.session = HttpSession()
 
-    async def call(self, request: Request, body: bytes) -> None:
+    async def call(self, request: Request, body: bytes, *, deadline: float = math.inf) -> None:
         """Posts a request and stays until its answer was delivered.
+
+        Args:
+            request: what is asked.
+            body: the same, encoded.
+            deadline: until when it may be put off by the server.
 
         Raises:
             SessionLost: the session is over.
             GatewayError: there is no answer, and none to come.
         """
         resumption = Resumption()
-        if not await self._ask(request, body, resumption):
+        if not await self._ask(request, body, resumption, deadline):
             await self._resume(request.id, resumption)
 
     async def tell(self, body: bytes) -> None:
@@ -72,27 +78,31 @@ class Conversation:
         resumption = Resumption()
         while True:
             resumption.failures += 1
+            asked_s = None
             try:
                 await self._open_stream(resumption)
-            except (Broken, Unavailable, Refused, SessionLost, ProtocolFault) as error:
+            except UpstreamError as error:
                 _log.debug("upstream_stream_broken", server=self._server, reason=str(error))
                 if isinstance(error, SessionLost) and resumption.connected:
                     raise
                 if not error.retryable:
                     return
-            await resumption.pause()
+                asked_s = error.retry_after_s if isinstance(error, Refused) else None
+            await resumption.pause(asked_s or 0.0)
 
     async def say_goodbye(self) -> None:
         """Ends the session on the server's side; one that cannot do that says 405, and that is that."""
         if not self.session or self.session.is_lost:
             return
         try:
-            async with self._wire.exchange("DELETE", self.session.headers()):
+            async with self._wire.exchange("DELETE", self.session.headers(), deadline=-math.inf):
                 pass
         except GatewayError as error:
             _log.debug("upstream_goodbye_failed", server=self._server, reason=str(error))
 
-    async def _ask(self, request: Request, body: bytes, resumption: Resumption) -> bool:
+    async def _ask(
+        self, request: Request, body: bytes, resumption: Resumption, deadline: float
+    ) -> bool:
         """Posts a request and passes on what the answer holds; False where its stream is to be taken up again.
 
         Raises:
@@ -100,7 +110,9 @@ class Conversation:
         """
         headers = self.session.post_headers()
         try:
-            async with self._wire.exchange("POST", headers, content=body) as reply:
+            async with self._wire.exchange(
+                "POST", headers, content=body, deadline=deadline
+            ) as reply:
                 if not reply.is_success:
                     await self._take_error(request, reply)
                     return True

@@ -8,6 +8,7 @@ Source: MCP 2026-07-28, transports, "Streamable HTTP".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -44,11 +45,12 @@ _log = get_logger("upstream")
 
 
 class _Sent(msgspec.Struct, frozen=True):
-    """A request, its JSON text, and what it says of itself."""
+    """A request, its JSON text, what it says of itself, and until when its answer is of use."""
 
     request: Request
     body: bytes
     says: ModernRequest
+    deadline: float = math.inf
 
 
 class Stateless:
@@ -62,15 +64,23 @@ class Stateless:
         self._tools = ToolReading(self._ask, book, server=server)
         self._frames = Frames(server)
 
-    async def call(self, request: Request, body: bytes, says: ModernRequest) -> None:
+    async def call(
+        self, request: Request, body: bytes, says: ModernRequest, *, deadline: float = math.inf
+    ) -> None:
         """Posts a modern request and stays until its answer was delivered.
+
+        Args:
+            request: what is asked.
+            body: the same, encoded.
+            says: what it says of itself.
+            deadline: until when it may be put off by the server.
 
         Cancellation: the connection is dropped, which cancels the request on the server's side.
 
         Raises:
             GatewayError: there is no answer, and none to come.
         """
-        sent = _Sent(request, body, says)
+        sent = _Sent(request, body, says, deadline)
         mirrored = await self._mirrored(sent)
         refused = await self._post(sent, mirrored)
         if refused is None:
@@ -136,7 +146,7 @@ class Stateless:
         says, request = sent.says, sent.request
         made = headers.make(request.method, says.members, version=says.version, mirrored=mirrored)
         async with self._wire.exchange(
-            "POST", {**POST_HEADERS, **made}, content=sent.body
+            "POST", {**POST_HEADERS, **made}, content=sent.body, deadline=sent.deadline
         ) as reply:
             if not reply.is_success:
                 await take(await self._error(request, reply))

@@ -6,6 +6,7 @@ seen before anything else, `notifications/initialized`, goes alone.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeGuard
@@ -22,8 +23,8 @@ from gateway.telemetry.refusals import refused
 _INITIALIZED: Final = "notifications/initialized"
 _CANCELLED: Final = "notifications/cancelled"
 
-Post = Callable[[Message, bytes], Awaitable[None]]
-"""Posts a message, whose encoded form is given too, and sees to its answer. Handles all errors of our tree."""
+Post = Callable[[Message, bytes, float], Awaitable[None]]
+"""Posts a message, whose encoded form and deadline are given too, and sees to its answer. Handles all errors of our tree."""
 
 
 def is_initialized(message: Message) -> bool:
@@ -40,6 +41,7 @@ class _Outgoing(msgspec.Struct, frozen=True):
     body: bytes
     scope: trio.CancelScope
     stateless: bool
+    deadline: float
 
 
 class _Cancelled(msgspec.Struct):
@@ -76,7 +78,9 @@ class Posts:
         """State and what waits, for logs and tests."""
         return f"<Posts to {self._who}: {self._inflight} in flight, {len(self._waiting)} of them waiting>"
 
-    def send(self, message: Message, *, stateless: bool = False) -> None:
+    def send(
+        self, message: Message, *, stateless: bool = False, deadline: float = math.inf
+    ) -> None:
         """Starts posting a message, or lets it wait for its turn.
 
         `notifications/cancelled` also gives up the POST it names.
@@ -84,6 +88,7 @@ class Posts:
         Args:
             message: What is posted.
             stateless: Of a request: giving up its POST tells the server enough, its cancellation is not posted.
+            deadline: Until when its answer is of use, on trio's clock.
 
         Raises:
             Overloaded: too much is on its way.
@@ -95,7 +100,7 @@ class Posts:
             raise Gone(self.why)
         body = encode(message)
         self._check_bounds(len(body))
-        outgoing = _Outgoing(message, body, trio.CancelScope(), stateless)
+        outgoing = _Outgoing(message, body, trio.CancelScope(), stateless, deadline)
         self._inflight += 1
         self._inflight_bytes += len(body)
         if isinstance(message, Request):
@@ -155,7 +160,7 @@ class Posts:
     async def _deliver(self, outgoing: _Outgoing) -> None:
         try:
             with outgoing.scope:
-                await self._post(outgoing.message, outgoing.body)
+                await self._post(outgoing.message, outgoing.body, outgoing.deadline)
         finally:
             self._forget(outgoing)
 

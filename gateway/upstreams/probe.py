@@ -8,12 +8,15 @@ Source: MCP 2025-11-25, transports, "Backwards compatibility".
 
 from __future__ import annotations
 
+import math
+
 import trio
 
 from gateway.catalog.model import RemoteLaunch
 from gateway.errors import Gone
 from gateway.jsonrpc.messages import Message
 from gateway.ports import MessagePipe
+from gateway.upstreams.credentials import Credentials
 from gateway.upstreams.http import HttpPipe
 from gateway.upstreams.param_book import ParamHeaderBook
 from gateway.upstreams.sse import SsePipe
@@ -23,10 +26,15 @@ class ProbePipe:
     """Streamable HTTP, unless the server's answer to `initialize` says that it is too old; see `ports.MessagePipe`."""
 
     def __init__(
-        self, launch: RemoteLaunch, *, server: str, book: ParamHeaderBook | None = None
+        self,
+        launch: RemoteLaunch,
+        *,
+        server: str,
+        book: ParamHeaderBook | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
-        self._newer = HttpPipe(launch, server=server, book=book)
-        self._older = SsePipe(launch, server=server)
+        self._newer = HttpPipe(launch, server=server, book=book, credentials=credentials)
+        self._older = SsePipe(launch, server=server, credentials=credentials)
         self._pipe: MessagePipe = self._newer
         # Set once it is certain which pipe is used.
         self._settled = trio.Event()
@@ -48,9 +56,9 @@ class ProbePipe:
         """Nothing: `receive` says all that is known."""
         return self._pipe.obituary()
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, *, deadline: float = math.inf) -> None:
         """Sends on the pipe in use; see `ports.MessagePipe`."""
-        self._pipe.send(message)
+        self._pipe.send(message, deadline=deadline)
 
     async def run(self) -> None:
         """Runs the newer pipe, then the older one where it is needed; see `ports.MessagePipe`."""

@@ -1,4 +1,4 @@
-"""What an HTTP status of a remote server means for the request that got it, as a sentence for people. Pure."""
+"""What an HTTP status of a remote server means for the request that got it, as a sentence for people. No I/O."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from gateway.errors import Gone, UpstreamError
+from gateway.upstreams.retry_after import retry_after_s
 
 _RETRYABLE: Final = {408, 429, 502, 503, 504}
 _REASONS: Final[Mapping[int, str]] = {
@@ -31,11 +32,12 @@ _LONGEST_QUOTE: Final = 200
 
 
 class Refused(UpstreamError):
-    """The server answered with an HTTP error. `status` is that of the answer."""
+    """The server answered with an HTTP error: its `status`, and when it wants to be asked again, if it says so."""
 
-    def __init__(self, message: str, *, status: int) -> None:
+    def __init__(self, message: str, *, status: int, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after_s = retry_after_s
         self.retryable = status in _RETRYABLE
 
 
@@ -67,7 +69,8 @@ def refusal(
     if in_session and _says_session_is_gone(status, said):
         return SessionLost(f"{who} has ended the session ({status}); the next call opens a new one")
     quoted = f"; it says: {' '.join(said.split())[:_LONGEST_QUOTE]}" if said else ""
-    return Refused(f"{who} {_reason(asked, status, headers)}{quoted}", status=status)
+    text = f"{who} {_reason(asked, status, headers)}{quoted}"
+    return Refused(text, status=status, retry_after_s=retry_after_s(headers))
 
 
 def _says_session_is_gone(status: int, said: str) -> bool:

@@ -8,6 +8,7 @@ Source: MCP 2024-11-05, transports, "HTTP with SSE".
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import trio
@@ -19,6 +20,7 @@ from gateway.jsonrpc.codec import failure
 from gateway.jsonrpc.messages import Message, Request, Untaken
 from gateway.telemetry.log import get_logger
 from gateway.upstreams.addresses import within
+from gateway.upstreams.credentials import Credentials
 from gateway.upstreams.events import EventStream, Resumption
 from gateway.upstreams.frames import Frames
 from gateway.upstreams.http_answers import EVENT_STREAM, JSON
@@ -36,9 +38,11 @@ _log = get_logger("upstream")
 class SsePipe:
     """Messages to and from one remote server; see `ports.MessagePipe`."""
 
-    def __init__(self, launch: RemoteLaunch, *, server: str) -> None:
+    def __init__(
+        self, launch: RemoteLaunch, *, server: str, credentials: Credentials | None = None
+    ) -> None:
         self._server = server
-        self._wire = Wire(launch, server=server)
+        self._wire = Wire(launch, server=server, credentials=credentials)
         self._frames = Frames(server)
         self._inbox = Inbox()
         self._posts = Posts(self._post, who=self._wire.who)
@@ -69,9 +73,9 @@ class SsePipe:
         """Nothing: `receive` says all that is known."""
         return ""
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, *, deadline: float = math.inf) -> None:
         """Posts a message, as soon as it is known where to; see `ports.MessagePipe`."""
-        self._posts.send(message)
+        self._posts.send(message, deadline=deadline)
 
     async def receive(self) -> Message:
         """The server's next message; see `ports.MessagePipe`."""
@@ -122,9 +126,13 @@ class SsePipe:
         stream = EventStream(reply, self._frames, Resumption())
         self._endpoint = await self._learn_endpoint(stream, reply.url)
         async with trio.open_nursery() as nursery:
-            self._posts.start(nursery)
-            self._end(await self._relay(stream))
-            nursery.cancel_scope.cancel()
+            how = f"the connection to {self._wire.who} was closed"
+            try:
+                self._posts.start(nursery)
+                how = await self._relay(stream)
+            finally:
+                # Before the nursery takes no more tasks.
+                self._end(how)
 
     async def _learn_endpoint(self, stream: EventStream, base: str) -> str:
         """The address in the first `endpoint` event.
@@ -153,11 +161,11 @@ class SsePipe:
             return str(error)
         return f"{self._wire.who} has closed the connection"
 
-    async def _post(self, message: Message, body: bytes) -> None:
+    async def _post(self, message: Message, body: bytes, deadline: float) -> None:
         """Posts one message; a request that cannot be delivered fails, whatever else is logged."""
         try:
             async with self._wire.exchange(
-                "POST", _POST_HEADERS, content=body, url=self._endpoint
+                "POST", _POST_HEADERS, content=body, url=self._endpoint, deadline=deadline
             ) as reply:
                 if not reply.is_success:
                     raise refusal(self._wire.asked, reply.status, reply.headers, in_session=True)

@@ -9,6 +9,7 @@ Source: MCP 2025-11-25, base protocol, transports, "stdio".
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import trio
@@ -64,7 +65,7 @@ class StdioPipe:
         """The last of the server's stderr."""
         return self._link.stderr_tail()
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, *, deadline: float = math.inf) -> None:  # noqa: ARG002 -- nothing is put off here
         """Queues a message for the writer; see `ports.MessagePipe`."""
         if self._why is not None:
             raise Gone(self._why)

@@ -8,6 +8,8 @@ Source: MCP 2026-07-28, transports, "Custom Transports"; RFC 6455.
 
 from __future__ import annotations
 
+import math
+
 import trio
 
 from gateway import limits
@@ -15,6 +17,7 @@ from gateway.catalog.model import RemoteLaunch
 from gateway.errors import GatewayError, Malformed
 from gateway.jsonrpc.codec import encode
 from gateway.jsonrpc.messages import Message, Request
+from gateway.upstreams.credentials import Credentials
 from gateway.upstreams.frames import Frames
 from gateway.upstreams.inbox import Inbox
 from gateway.upstreams.outbox import Outbox
@@ -24,9 +27,11 @@ from gateway.upstreams.websocket_wire import Socket, SocketWire
 class WebSocketPipe:
     """Messages to and from one remote server; see `ports.MessagePipe`."""
 
-    def __init__(self, launch: RemoteLaunch, *, server: str) -> None:
+    def __init__(
+        self, launch: RemoteLaunch, *, server: str, credentials: Credentials | None = None
+    ) -> None:
         self._server = server
-        self._wire = SocketWire(launch, server=server)
+        self._wire = SocketWire(launch, server=server, credentials=credentials)
         self._frames = Frames(server)
         self._inbox = Inbox()
         self._outbox = Outbox(server)
@@ -53,7 +58,7 @@ class WebSocketPipe:
         """Nothing: `receive` says all that is known."""
         return ""
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, *, deadline: float = math.inf) -> None:  # noqa: ARG002 -- nothing is put off here
         """Queues a message for the writer; see `ports.MessagePipe`."""
         # Answers to a server that asks and asks, and never reads, leave room for calls, and memory for others.
         bound = limits.MAX_OUTBOUND_NOTES_BYTES

@@ -9,6 +9,7 @@ Source: RFC 6455.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
@@ -23,8 +24,10 @@ from gateway.catalog.model import RemoteLaunch
 from gateway.errors import GatewayError, Gone, Unavailable
 from gateway.telemetry.refusals import refused
 from gateway.upstreams.addresses import SocketAddress, shown, socket_address
+from gateway.upstreams.admission import Admission
 from gateway.upstreams.connecting import checked_headers, why_not_connected
-from gateway.upstreams.refusals import Asked, refusal
+from gateway.upstreams.credentials import Credentials
+from gateway.upstreams.refusals import Asked, Refused, refusal
 from gateway.upstreams.watched_stream import WatchedStream
 
 SUBPROTOCOL: Final = "mcp"
@@ -100,8 +103,12 @@ class Socket:
 class SocketWire:
     """The way to one remote server."""
 
-    def __init__(self, launch: RemoteLaunch, *, server: str) -> None:
+    def __init__(
+        self, launch: RemoteLaunch, *, server: str, credentials: Credentials | None = None
+    ) -> None:
         self._launch = launch
+        self._server = server
+        self._credentials = credentials or Credentials(launch.headers)
         self._asked = Asked(server, shown(launch.url), tuple(launch.headers))
         self.who = f"server {server!r} ({self._asked.address})"
 
@@ -111,15 +118,30 @@ class SocketWire:
         return self._asked.address
 
     async def converse(self, talk: Callable[[Socket], Awaitable[None]]) -> None:
-        """Connects, lets `talk` use the connection, and closes it.
+        """Connects, lets `talk` use the connection, and closes it. Where the server puts us off, that takes as long as it says.
 
         Raises:
             Unavailable: the server was not reached.
             Refused: it wants no WebSocket there.
             Gone: the connection ended before `talk` did, or what `talk` raised of our tree.
         """
+        admission = Admission(self._credentials, server=self._server, deadline=math.inf)
+        while True:
+            version = self._credentials.version
+            try:
+                await self._converse_once(talk)
+            except Refused as error:
+                pause = await admission.pause_s(error.status, error.retry_after_s, version=version)
+                if pause is None:
+                    raise
+            else:
+                return
+            await trio.sleep(pause)
+
+    async def _converse_once(self, talk: Callable[[Socket], Awaitable[None]]) -> None:
+        """The same without a second try."""
         address = self._address()
-        headers = checked_headers(self._launch, self.who)
+        headers = checked_headers(self._credentials.headers, self.who)
         faults: list[Exception] = []
         try:
             async with await self._connect(address) as tcp, trio.open_nursery() as nursery:

@@ -7,6 +7,7 @@ error of httpx becomes one of ours, without a header's value in it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
@@ -20,8 +21,11 @@ from gateway.catalog.model import RemoteLaunch
 from gateway.errors import Gone, ProtocolFault, Unavailable, UpstreamError
 from gateway.telemetry.refusals import refused
 from gateway.upstreams.addresses import origin, shown, within
+from gateway.upstreams.admission import Admission
 from gateway.upstreams.connecting import checked_headers, why_not_connected
+from gateway.upstreams.credentials import Credentials
 from gateway.upstreams.refusals import Asked
+from gateway.upstreams.retry_after import retry_after_s
 
 _REDIRECTS: Final = {301, 302, 307, 308}
 """303 is left out: it asks for a GET, and no endpoint of MCP answers a POST so."""
@@ -123,9 +127,14 @@ class _Body(httpx.AsyncByteStream):
 class Wire:
     """The connections to one remote server. Opened once, closed once."""
 
-    def __init__(self, launch: RemoteLaunch, *, server: str) -> None:
+    def __init__(
+        self, launch: RemoteLaunch, *, server: str, credentials: Credentials | None = None
+    ) -> None:
         self._url = launch.url
-        self._launch = launch
+        self._server = server
+        self._credentials = credentials or Credentials(launch.headers)
+        # The version of the headers that the client has.
+        self._version = self._credentials.version
         self._client: httpx.AsyncClient | None = None
         self.asked = Asked(server, shown(launch.url), tuple(launch.headers))
         self.who = f"server {server!r} ({self.asked.address})"
@@ -143,7 +152,7 @@ class Wire:
         """
         if origin(self._url) is None:
             raise Unavailable(f"{self.who} has no http or https url: correct the url of its entry")
-        headers = checked_headers(self._launch, self.who)
+        headers = checked_headers(self._credentials.headers, self.who)
         # In a thread: reading the certificates takes a tenth of a second, in which every client would wait.
         try:
             self._client = await trio.to_thread.run_sync(_make_client, headers)
@@ -160,22 +169,40 @@ class Wire:
         *,
         content: bytes | None = None,
         url: str = "",
+        deadline: float = math.inf,
     ) -> AsyncIterator[Reply]:
         """Sends one request and hands out its answer, whatever its status. Closes the answer.
+
+        A request that is put off, or whose credentials are refused, was not executed: it is sent anew where that may help.
+
+        Args:
+            method: of HTTP.
+            headers: beside those of the entry.
+            content: the body.
+            url: where it goes, if not to the entry's url.
+            deadline: until when an answer is of use, on trio's clock.
 
         Raises:
             Unavailable: the server was not reached; nothing was sent.
             Broken: the connection broke; the outcome is unknown.
         """
-        response = await self._request(method, url or self._url, headers, content)
-        reply = Reply(response, self.who)
-        try:
-            yield reply
-        finally:
-            with trio.CancelScope(
-                deadline=trio.current_time() + limits.REMOTE_CLOSE_S, shield=True
-            ):
-                await reply.aclose()
+        admission = Admission(self._credentials, server=self._server, deadline=deadline)
+        while True:
+            version = self._credentials.version
+            response = await self._request(method, url or self._url, headers, content)
+            reply = Reply(response, self.who)
+            try:
+                asked_s = retry_after_s(reply.headers)
+                pause = await admission.pause_s(reply.status, asked_s, version=version)
+                if pause is None:
+                    yield reply
+                    return
+            finally:
+                with trio.CancelScope(
+                    deadline=trio.current_time() + limits.REMOTE_CLOSE_S, shield=True
+                ):
+                    await reply.aclose()
+            await trio.sleep(pause)
 
     async def aclose(self) -> None:
         """Closes all connections. Idempotent, bounded."""
@@ -212,6 +239,9 @@ class Wire:
     ) -> httpx.Response:
         if self._client is None:
             raise Gone(f"{self.who} is closed")
+        if self._version != self._credentials.version:
+            self._version = self._credentials.version
+            self._client.headers = checked_headers(self._credentials.headers, self.who)
         try:
             request = self._client.build_request(
                 method, url, headers=dict(headers), content=content

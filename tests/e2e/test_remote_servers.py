@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.e2e.gateways import text_of
+from gateway import limits
+from tests.e2e.gateways import Pipe, text_of
 from tests.e2e.places import Place
 from tests.e2e.published import PUBLISHED, Step, Target
 from tests.e2e.test_published_remotes import free_port, serving
+from tests.fakes.far_server import Far
+from tests.fakes.http_server import Exchange, serve
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +62,39 @@ async def test_a_remote_server_is_restarted(place: Place, version: str) -> None:
         async with serving(version, "streamable-http", port):
             assert client.call("greet", name="Cleo") == "Hello, Cleo!"
             assert client.log.count("call_sent_anew") == 1
+
+
+async def test_a_rotated_secret_reaches_a_server_that_refuses_the_old_one(place: Place) -> None:
+    """Files are not watched here: the refusal has the secret looked up. No log shows either of them."""
+
+    class Locked(Far):
+        key = "old-s3cret"
+
+        async def __call__(self, exchange: Exchange) -> None:
+            if exchange.request.headers["authorization"] == f"Bearer {self.key}":
+                await super().__call__(exchange)
+            else:
+                await exchange.respond(401)
+
+    async def call(client: Pipe) -> str:
+        return await trio.to_thread.run_sync(client.call, "work")
+
+    far = Locked()
+    async with serve(far) as server:
+        remote = {"url": f"{server.origin}/mcp", "headers": {"Authorization": "Bearer ${KEY}"}}
+        secrets = [{"name": "far.key", "env": "KEY"}]
+        place.write({"far": {"type": "remote", "remote": remote, "secrets": secrets}})
+        assert place.run("secret", "set", "far.key=old-s3cret").returncode == 0
+        with place.stdio("--watch=false") as client:
+            await trio.to_thread.run_sync(client.initialize)
+            assert await call(client) == "executed 1"
+            far.key = "new-s3cret"
+            assert "check the secrets in the header Authorization" in await call(client)
+            assert place.run("secret", "set", "far.key=new-s3cret").returncode == 0
+            await trio.sleep(limits.CREDENTIALS_PAUSE_S)
+            assert await call(client) == "executed 2"
+            assert "s3cret" not in client.log
+    assert (far.opened, far.executed) == (1, 2)
 
 
 def test_a_gateway_behind_a_gateway(place: Place, tmp_path: Path, echo_binary: Path) -> None:

@@ -57,7 +57,7 @@ class FakeServer:
         """There is nothing to move."""
         await trio.sleep_forever()
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, *, deadline: float = math.inf) -> None:  # noqa: ARG002 -- it puts nothing off
         """Takes a message of the gateway, and answers it unless it is held."""
         if self._error is not None:
             raise Gone("the fake server is gone")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -27,7 +28,9 @@ class SocketServer:
         self._subprotocol = subprotocol
         self.requests: list[WebSocketRequest] = []
         self.refuses: tuple[int, Sequence[tuple[bytes, bytes]], bytes] | None = None
-        """Status, headers and body with which every opening is refused; None where it is accepted."""
+        """Status, headers and body with which openings are refused; None where they are accepted."""
+        self.refuses_next = math.inf
+        """How many of them are."""
         self.port = 0
 
     @property
@@ -52,7 +55,8 @@ class SocketServer:
             pass
 
     async def _answer(self, request: WebSocketRequest) -> None:
-        if self.refuses is not None:
+        if self.refuses is not None and self.refuses_next > 0:
+            self.refuses_next -= 1
             status, headers, body = self.refuses
             await request.reject(status, extra_headers=list(headers), body=body)
             return

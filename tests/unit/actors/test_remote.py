@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 import trio
@@ -15,75 +16,20 @@ from msgspec import structs
 from actors import remote
 from actors.call import Answer, Call
 from actors.container_pool import ContainerPool
-from gateway.catalog.model import EnabledServer, RemoteLaunch, RemoteTransport
-from gateway.errors import StartFailed
-from gateway.jsonrpc.codec import decode, encode, raw
-from gateway.jsonrpc.messages import Failure, Notification, Request, Result
+from gateway import limits
+from gateway.catalog.model import EnabledServer, Remote, RemoteLaunch, RemoteTransport, Snapshot
+from gateway.errors import CatalogError, StartFailed
+from gateway.jsonrpc.messages import Request
 from gateway.mcp.profile import ClientProfile
+from tests.fakes.far_server import Far
 from tests.fakes.house import Answers, FakeBackend, enabled, make_pool
 from tests.fakes.http_server import Exchange, HangUp, HttpServer, serve
 
 PATIENCE_S = 10
-JSON = {"content_type": "application/json"}
 EVENTS = {"content_type": "text/event-stream"}
 LEGACY = ClientProfile(era="legacy")
-HELLO = {
-    "protocolVersion": "2025-11-25",
-    "capabilities": {},
-    "serverInfo": {"name": "far", "version": "1"},
-}
-
-Serve = Callable[[Exchange, Request], Awaitable[None]]
-
-
-class Far:
-    """A legacy server with sessions. Calls are executed, and counted, by `serve_call`; a restart forgets all sessions."""
-
-    def __init__(self) -> None:
-        self.sessions: set[str] = set()
-        self.opened = 0
-        self.executed = 0
-        self.serve_call: Serve = self.answer_call
-
-    def restart(self) -> None:
-        """Forgets everything."""
-        self.sessions.clear()
-
-    async def __call__(self, exchange: Exchange) -> None:
-        """Handles one HTTP request."""
-        if exchange.request.method != "POST":
-            await exchange.respond(405)
-            return
-        message = decode(exchange.request.body)
-        if isinstance(message, Request) and message.method == "server/discover":
-            await exchange.respond(
-                400, encode(Failure(message.id, -32601, "no such method")), **JSON
-            )
-        elif isinstance(message, Request) and message.method == "initialize":
-            self.opened += 1
-            self.sessions.add(f"s{self.opened}")
-            await self.answer(exchange, message, HELLO, mcp_session_id=f"s{self.opened}")
-        elif exchange.request.headers.get("mcp-session-id") not in self.sessions:
-            await exchange.respond(404)
-        elif isinstance(message, Notification):
-            await exchange.respond(202)
-        elif isinstance(message, Request) and message.method == "tools/call":
-            await self.serve_call(exchange, message)
-        elif isinstance(message, Request):
-            await self.answer(exchange, message, {})
-
-    async def answer_call(self, exchange: Exchange, request: Request) -> None:
-        """Executes a call and answers it."""
-        self.executed += 1
-        text = f"executed {self.executed}"
-        await self.answer(exchange, request, {"content": [{"type": "text", "text": text}]})
-
-    async def answer(
-        self, exchange: Exchange, request: Request, result: object, **headers: str
-    ) -> None:
-        """Answers a request with JSON."""
-        frame = encode(Result(request.id, raw(result)))
-        await exchange.respond(200, frame, **JSON, **headers)
+Load = Callable[[EnabledServer], Snapshot]
+"""What is configured by now, given what was."""
 
 
 class Client:
@@ -127,17 +73,21 @@ def far_server(
 ) -> EnabledServer:
     """An entry for a remote server."""
     launch = RemoteLaunch(url=url, transport=transport, headers=headers or {})
-    return structs.replace(enabled(**pooling), launch=launch)  # type: ignore[arg-type] # pooling as it comes
+    server = enabled(**pooling)  # type: ignore[arg-type] # as it comes
+    entry = structs.replace(server.entry, remote=Remote(url, transport, headers or {}))
+    return structs.replace(server, entry=entry, launch=launch)
 
 
 @asynccontextmanager
-async def calling(far: Far, **more: object) -> AsyncIterator[tuple[Client, HttpServer]]:
+async def calling(
+    far: Callable[[Exchange], Awaitable[None]], load: Load | None = None, **more: object
+) -> AsyncIterator[tuple[Client, HttpServer]]:
     """A client of a pool whose server is `far`."""
     with trio.fail_after(PATIENCE_S):
         async with serve(far) as server, trio.open_nursery() as nursery:
             entry = far_server(server.origin + "/mcp", **more)  # type: ignore[arg-type] # as it comes
             backend = FakeBackend()
-            backend.open = remote.opener_of(entry)  # type: ignore[assignment,method-assign] # a pipe is a pipe
+            backend.open = remote.opener_of(entry, load and partial(load, entry))  # type: ignore[assignment,method-assign] # a pipe is a pipe
             yield Client(make_pool(nursery, backend, entry)), server
             nursery.cancel_scope.cancel()
 
@@ -239,6 +189,128 @@ async def test_a_call_of_any_isolation_is_healed(owner: str) -> None:
     async with calling(far, isolation=isolation) as (client, _):
         assert await client.call(owner=owner) == "executed 1"
     assert far.opened == 2
+
+
+# --- refusals -----------------------------------------------------------------------------------------------------
+
+
+class Picky(Far):
+    """Refuses calls, and whatever else it is told to, with the statuses of `refusals` in turn."""
+
+    def __init__(self, *refusals: int, what: bytes = b"tools/call", **headers: str) -> None:
+        super().__init__()
+        self.refusals = list(refusals)
+        self._what = what
+        self._headers = headers
+
+    async def __call__(self, exchange: Exchange) -> None:
+        """Handles one HTTP request."""
+        if self._what in exchange.request.body and self.refusals:
+            await exchange.respond(self.refusals.pop(0), b"not now", **self._headers)
+        else:
+            await super().__call__(exchange)
+
+
+def keyed(server: EnabledServer, key: str) -> Snapshot:
+    """What is configured once the secret is another one."""
+    assert isinstance(server.launch, RemoteLaunch)
+    launch = structs.replace(server.launch, headers={"Authorization": f"Bearer {key}"})
+    return Snapshot(servers={server.name: structs.replace(server, launch=launch)})
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("what", [b"tools/call", b'"initialize"', b"notifications/initialized"])
+async def test_a_message_that_is_put_off_is_sent_anew(
+    status: int, what: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When its server says; it is executed once. A notification is not lost either."""
+    monkeypatch.setattr(limits, "PUT_OFF_FLOOR_S", 0.05)
+    far = Picky(status, status, what=what, retry_after="0")
+    async with calling(far) as (client, server):
+        assert await client.call() == "executed 1"
+        assert await client.call() == "executed 2"
+    assert far.executed == 2
+    sent = [seen for seen in server.requests if what in seen.body]
+    assert len(sent) == (4 if what == b"tools/call" else 3)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "text"),
+    [
+        (429, {"retry_after": "20"}, "gets too many requests (429): try again in 20 s"),
+        (503, {}, "is not available now (503): try again later"),
+        (500, {"retry_after": "0"}, "failed to handle the request (500 Internal Server Error)"),
+    ],
+)
+async def test_a_call_that_cannot_be_put_off_fails_at_once(
+    status: int, headers: dict[str, str], text: str
+) -> None:
+    """Where its deadline is sooner, where the server does not say when, or where it may have been executed."""
+    far = Picky(status, **headers)
+    async with calling(far) as (client, server):
+        began = trio.current_time()
+        assert text in await client.call(timeout_s=10.0)
+        assert trio.current_time() - began < 5
+        assert await client.call() == "executed 1"
+    assert sum(b"tools/call" in seen.body for seen in server.requests) == 2
+
+
+async def test_a_rotated_secret_is_looked_up_where_the_old_one_is_refused() -> None:
+    """The call is sent anew with it, and so is everything after it, in new sessions too."""
+
+    class Locked(Far):
+        key = "old"
+
+        async def __call__(self, exchange: Exchange) -> None:
+            if exchange.request.headers["authorization"] == f"Bearer {self.key}":
+                await super().__call__(exchange)
+            else:
+                await exchange.respond(401)
+
+    far = Locked()
+    headers = {"Authorization": "Bearer old"}
+    async with calling(far, lambda entry: keyed(entry, far.key), headers=headers) as (client, _):
+        assert await client.call() == "executed 1"
+        far.key = "new"
+        assert await client.call() == "executed 2"
+        assert far.opened == 1
+        assert await client.call(owner="session:b") == "executed 3"
+
+
+async def test_a_401_for_once_is_healed() -> None:
+    """With the same key: it was never wrong."""
+    far = Picky(401)
+    async with calling(
+        far, lambda entry: keyed(entry, "same"), headers={"Authorization": "Bearer same"}
+    ) as (client, _):
+        assert await client.call() == "executed 1"
+
+
+def _not_a_server(_entry: EnabledServer) -> Snapshot:
+    return Snapshot(servers={})
+
+
+def _of_another_place(entry: EnabledServer) -> Snapshot:
+    launch = structs.replace(entry.launch, url="http://elsewhere.example/mcp", headers={"X": "y"})  # type: ignore[type-var] # a remote one
+    return Snapshot(servers={entry.name: structs.replace(entry, launch=launch)})
+
+
+def _broken(_entry: EnabledServer) -> Snapshot:
+    raise CatalogError("catalog.yaml: is not YAML")
+
+
+@pytest.mark.parametrize("load", [_not_a_server, _of_another_place, _broken])
+async def test_credentials_that_stay_refused_are_told(load: Load) -> None:
+    """Also where nothing can be looked up, or only another place's; nothing of the key is shown."""
+    far = Picky(401, 401)
+    headers = {"Authorization": "Bearer s3cret"}
+    async with calling(far, load, headers=headers) as (client, server):
+        text = await client.call()
+        assert "check the secrets in the header Authorization of its entry" in text
+        assert "s3cret" not in text
+        assert await client.call() == "executed 1"
+    sent = [seen for seen in server.requests if b"tools/call" in seen.body]
+    assert [seen.headers["authorization"] for seen in sent] == ["Bearer s3cret"] * 3
 
 
 def test_a_container_is_no_remote_server() -> None:

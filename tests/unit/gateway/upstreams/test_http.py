@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -16,8 +17,9 @@ from gateway.jsonrpc.messages import Failure, Notification, Request, Result, Unt
 from gateway.jsonrpc.sse import encode_event
 from gateway.ports import MessagePipe
 from gateway.upstreams.http import HttpPipe
+from gateway.upstreams.sse import SsePipe
 from tests.fakes.http_server import Exchange, HangUp, serve
-from tests.fakes.mcp_server import McpOverHttp
+from tests.fakes.mcp_server import McpOverHttp, McpOverSse
 from tests.unit.gateway.upstreams.running import answer, call, failed, result_frame, running
 
 INITIALIZED = Notification("notifications/initialized")
@@ -83,8 +85,9 @@ async def test_closing_does_not_wait_for_a_server_that_hangs(
         (401, {}, "check the secrets in the header Authorization of its entry"),
         (403, {}, "forbids this"),
         (404, {}, "check the url of its entry"),
-        (429, {"retry_after": "7"}, "try again in 7 s"),
-        (503, {"retry_after": "Fri, 31 Dec 1999 23:59:59 GMT"}, "try again after Fri, 31 Dec"),
+        (429, {"retry_after": "3600"}, "try again in 3600 s"),
+        (503, {"retry_after": "Fri, 31 Dec 2199 23:59:59 GMT"}, "try again after Fri, 31 Dec"),
+        (429, {}, "try again later"),
         (503, {}, "try again later"),
         (500, {}, "500 Internal Server Error"),
         (418, {}, "418 I'm a Teapot"),
@@ -615,6 +618,28 @@ async def test_a_session_lost_with_a_notification_ends_the_pipe() -> None:
         assert isinstance(await pipe.receive(), Untaken)
         with pytest.raises(Gone, match="has ended the session"):
             await pipe.receive()
+
+
+@pytest.mark.parametrize("turns", range(6))
+@pytest.mark.parametrize("kind", [HttpPipe, SsePipe])
+async def test_a_pipe_that_is_cancelled_refuses_what_is_sent_meanwhile(
+    kind: type[HttpPipe | SsePipe], turns: int
+) -> None:
+    """At whatever turn of the scheduler: its owner gives up its calls in the same moment."""
+    speaks = McpOverHttp() if kind is HttpPipe else McpOverSse()
+    with trio.fail_after(5):
+        async with serve(speaks) as server, trio.open_nursery() as nursery:
+            pipe = kind(RemoteLaunch(url=server.origin, transport="sse"), server="fake")
+            nursery.start_soon(pipe.run)
+            await call(pipe, 0, "initialize")
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            nursery.cancel_scope.cancel()
+            for _ in range(turns):
+                await trio.lowlevel.cancel_shielded_checkpoint()
+            with suppress(Gone):
+                pipe.send(INITIALIZED)
+            with trio.CancelScope(shield=True):
+                await pipe.aclose()
 
 
 # --- bounds -------------------------------------------------------------------------------------------------------

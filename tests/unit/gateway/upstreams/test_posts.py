@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import pytest
 import trio
@@ -23,9 +25,10 @@ class Server:
         self.given_up = 0
         self.release = trio.Event()
 
-    async def post(self, message: Message, body: bytes) -> None:
+    async def post(self, message: Message, body: bytes, deadline: float) -> None:
         """A `Post`."""
         assert b"jsonrpc" in body
+        assert deadline == math.inf
         assert isinstance(message, Request | Notification)
         self.taken.append(message.method)
         if message.method in {"hang", INITIALIZED.method}:

@@ -21,6 +21,7 @@ from gateway.errors import Gone, Overloaded
 from gateway.jsonrpc.codec import decode, encode
 from gateway.jsonrpc.messages import Notification, Request, Result
 from gateway.upstreams import open_remote
+from gateway.upstreams.credentials import Credentials
 from gateway.upstreams.websocket import WebSocketPipe
 from tests.fakes.socket_server import Handler, SocketServer, serve_socket
 
@@ -51,10 +52,12 @@ async def running(
                 await pipe.aclose()
 
 
-def pipe_to(url: str, headers: Mapping[str, str] | None = None) -> WebSocketPipe:
+def pipe_to(
+    url: str, headers: Mapping[str, str] | None = None, credentials: Credentials | None = None
+) -> WebSocketPipe:
     """A pipe that does not run yet."""
     launch = RemoteLaunch(url=url, transport="websocket", headers=headers or {})
-    return WebSocketPipe(launch, server="fake")
+    return WebSocketPipe(launch, server="fake", credentials=credentials)
 
 
 async def echo(connection: WebSocketConnection) -> None:
@@ -113,7 +116,7 @@ async def test_a_cancellation_is_a_message_like_others() -> None:
     [
         (401, [], "check the secrets in the header X-Key of its entry"),
         (404, [], "check the url of its entry"),
-        (503, [(b"Retry-After", b"7")], "try again in 7 s"),
+        (503, [(b"Retry-After", b"700")], "try again in 700 s"),
         (307, [(b"Location", b"https://elsewhere")], "write its final address"),
     ],
 )
@@ -129,6 +132,35 @@ async def test_a_refused_opening_ends_the_pipe(
     assert text in message
     assert "'fake'" in message
     assert "s3cret" not in message
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "keys"),
+    [(401, [], [b"old", b"new"]), (429, [(b"Retry-After", b"0")], [b"old", b"old"])],
+)
+async def test_an_opening_that_is_refused_once_is_tried_again(
+    status: int,
+    headers: list[tuple[bytes, bytes]],
+    keys: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the credentials of now, or when the server says; what was sent meanwhile is delivered then."""
+    monkeypatch.setattr(limits, "PUT_OFF_FLOOR_S", 0.01)
+
+    async def look_up() -> Mapping[str, str]:
+        return {"X-Key": "new"}
+
+    with trio.fail_after(PATIENCE_S):
+        async with serve_socket(echo) as server, trio.open_nursery() as nursery:
+            server.refuses, server.refuses_next = (status, headers, b"no"), 1
+            credentials = Credentials({"X-Key": "old"}, look_up)
+            pipe = pipe_to(server.url, {"X-Key": "old"}, credentials)
+            pipe.send(Request(1, "ping"))
+            nursery.start_soon(pipe.run)
+            assert isinstance(await pipe.receive(), Result)
+            await pipe.aclose()
+    sent = [dict(request.headers)[b"x-key"] for request in server.requests]
+    assert sent == keys
 
 
 @pytest.mark.parametrize(
