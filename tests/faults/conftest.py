@@ -6,12 +6,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.e2e.conftest import pyz, unpacked  # noqa: F401 - fixtures
 from tests.faults.door import door_before
 from tests.faults.engine import own_engine
+from tests.faults.lanes import LANES, Lanes, open_lanes
 from tests.faults.report import Record
 from tests.faults.stage import Stage
 
@@ -23,7 +25,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Takes out what needs an engine of its own where none can be started."""
     if os.geteuid() == 0 and shutil.which("unshare"):
         return
-    _missing.extend(item for item in items if "stage" in getattr(item, "fixturenames", ()))
+    _missing.extend(
+        item for item in items if {"stage", "stages"} & set(getattr(item, "fixturenames", ()))
+    )
     items[:] = [item for item in items if item not in _missing]
     config.hook.pytest_deselected(items=_missing)
 
@@ -42,19 +46,40 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+_RECORD: Final = os.environ.get("MCPGW_FAULTS_RECORD")
+"""Where times are written to, if anywhere."""
+
+
 @pytest.fixture(scope="session")
-def stage(
+def stages(
     engine: object,  # that it is there tells that this machine has dockerd
     unpacked: Path,  # noqa: F811 - the fixture
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Stage]:
-    """An engine that may be hurt."""
+) -> Iterator[list[Stage]]:
+    """Places to play, on an engine that may be hurt."""
     with own_engine() as hurt, door_before(hurt.socket) as door:
-        yield Stage(hurt, door, tmp_path_factory.mktemp("stage"), unpacked)
+        yield [
+            Stage(hurt, door, tmp_path_factory.mktemp("stage"), unpacked)
+            for _ in range(1 if _RECORD else LANES)
+        ]
+
+
+@pytest.fixture(scope="session")
+def stage(stages: list[Stage]) -> Stage:
+    """One of them."""
+    return stages[0]
+
+
+@pytest.fixture(scope="session")
+def lanes(request: pytest.FixtureRequest, stages: list[Stage]) -> Iterator[Lanes]:
+    """All cells that this run asks for, under way."""
+    items = (item for item in request.session.items if isinstance(item, pytest.Function))
+    cells = [item.callspec.params["cell"] for item in items if "lanes" in item.fixturenames]
+    with open_lanes(stages, cells) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
 def record() -> Record:
     """What the cells take; written to `$MCPGW_FAULTS_RECORD`."""
-    path = os.environ.get("MCPGW_FAULTS_RECORD")
-    return Record(Path(path) if path else None)
+    return Record(Path(_RECORD) if _RECORD else None)

@@ -7,9 +7,8 @@ import os
 import pytest
 
 from tests.faults.cells import Cell, all_cells, pairwise
-from tests.faults.play import play
+from tests.faults.lanes import Lanes
 from tests.faults.report import Record
-from tests.faults.stage import Stage
 
 pytestmark = pytest.mark.slow
 
@@ -17,6 +16,6 @@ CELLS = all_cells() if os.environ.get("MCPGW_FAULTS") == "all" else pairwise()
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
-def test_a_fault(stage: Stage, record: Record, cell: Cell) -> None:
+def test_a_fault(lanes: Lanes, record: Record, cell: Cell) -> None:
     """Whoever asked is told once; others notice nothing; all is well again by itself; nothing is left."""
-    record.add(cell, play(stage, cell))
+    record.add(cell, lanes.play(cell))
