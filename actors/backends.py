@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import trio
 
+from actors.engine_watch import Engine, EngineWatch, WatchedEngine
 from gateway import limits
 from gateway.errors import BackendError, EngineRefuses, EngineUnreachable
 from gateway.home import Home
 from gateway.options import GatewayOptions
-from gateway.ports import Freezer, Link, OneShotRuntime, RunOutput, Runtime, StartRequest
+from gateway.ports import Freezer, Link, RunOutput, Runtime, StartRequest
 from gateway.runtimes.choice import RuntimeByLaunch
 from gateway.runtimes.container_config import Owner
 from gateway.runtimes.docker_engine import DockerEngine
 from gateway.runtimes.engine_endpoint import locate_engine
 from gateway.runtimes.engine_facts import PullProgress
+from gateway.runtimes.engine_ping import ping
 from gateway.runtimes.link_choice import LinkChoice
 from gateway.runtimes.named_pipes import sweep_pipes
 from gateway.runtimes.ownership import (
@@ -44,10 +45,6 @@ from gateway.telemetry.log import get_logger
 log = get_logger("backends")
 
 
-class Engine(Runtime, OneShotRuntime, Protocol):
-    """A container engine."""
-
-
 class Backends:
     """The runtimes of one gateway. Made by `open_backends`; closed by `aclose`."""
 
@@ -61,12 +58,10 @@ class Backends:
         processes: Runtime,
         substitute: Path | None = None,
     ) -> None:
-        self.engine: Engine = _Watched(engine, self)
+        self.watch = _watch_over(docker)
+        """Whether the engine answers, and in time."""
+        self.engine: Engine = WatchedEngine(engine, self.watch)
         self.runtime: Runtime = RuntimeByLaunch({"docker": self.engine, "process": processes})
-        self.engine_used = False
-        """Whether a container was ever asked for: only then is there something of ours to look for."""
-        self.engine_trouble = ""
-        """Why the engine could not be used when it was last asked; "" while it answers."""
         self._home = home
         self._lock = lock
         self._docker = docker
@@ -77,6 +72,11 @@ class Backends:
     def freezer(self) -> Freezer | None:
         """What freezes and measures containers."""
         return self._docker.freezer if self._docker is not None else None
+
+    @property
+    def engine_trouble(self) -> str:
+        """Why the engine cannot be used, or cannot well; "" while it can."""
+        return self.watch.trouble
 
     @property
     def instance_id(self) -> str:
@@ -118,8 +118,13 @@ class Backends:
         That is what killed gateways of this home left, and what an engine in trouble kept of ours. An engine that does not
         answer is tried again; it is no failure of ours.
         """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.watch.run)
+            await self._reap_now_and_then()
+
+    async def _reap_now_and_then(self) -> None:
         while True:
-            if self.engine_used or dead_instances(self._home):
+            if self.watch.used or dead_instances(self._home):
                 await self._reap()
             with trio.move_on_after(limits.REAP_PERIOD_S):
                 await self._wait_dropped()
@@ -146,7 +151,7 @@ class Backends:
         """
         if self._docker is not None:
             with trio.move_on_after(limits.REMOVE_TIMEOUT_S, shield=True):
-                if self.engine_used:
+                if self.watch.used:
                     await self._remove_own(self._docker)
                 await self._docker.aclose()
         self._lock.release()
@@ -165,10 +170,10 @@ class Backends:
             await remove_orphans(docker, self.instance_id, docker.holdings)
         except BackendError as error:
             docker.holdings.drop()
-            self.engine_trouble = str(error)
+            self.watch.failed(str(error))
             log.debug("not_reaped", reason=str(error))
         else:
-            self.engine_trouble = ""
+            self.watch.succeeded()
             drop_stale_locks(self._home)
 
     async def _remove_own(self, docker: DockerEngine) -> None:
@@ -179,32 +184,13 @@ class Backends:
             log.warning("containers_may_be_left", reason=str(error))
 
 
-class _Watched:
-    """An engine that notes that it was used, and whether it answered."""
-
-    def __init__(self, engine: Engine, backends: Backends) -> None:
-        self._engine = engine
-        self._backends = backends
-
-    async def start(self, request: StartRequest) -> Link:
-        """Starts a server."""
-        with self._noting():
-            return await self._engine.start(request)
-
-    async def run(self, request: StartRequest) -> RunOutput:
-        """Runs a container to its end."""
-        with self._noting():
-            return await self._engine.run(request)
-
-    @contextmanager
-    def _noting(self) -> Iterator[None]:
-        self._backends.engine_used = True
-        try:
-            yield
-            self._backends.engine_trouble = ""
-        except EngineUnreachable as error:
-            self._backends.engine_trouble = str(error)
-            raise
+def _watch_over(docker: DockerEngine | None) -> EngineWatch:
+    """Over ssh each connection takes as long as a login, which says nothing of the engine: there only silence counts."""
+    if docker is None:
+        return EngineWatch(None)
+    by_ssh = docker.endpoint.kind == "ssh"
+    slow_s = limits.ENGINE_PROBE_S if by_ssh else limits.ENGINE_SLOW_S
+    return EngineWatch(partial(ping, docker.endpoint), slow_s=slow_s)
 
 
 class _NoEngine:

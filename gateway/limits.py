@@ -166,7 +166,9 @@ HURRY_GRACE_S: Final = 0.4
 EXIT_S: Final = 15.0
 """The longest that stopping all servers may take once nothing is in flight any more."""
 ENGINE_PROBE_S: Final = 5.0
-"""How long `--starter` waits to learn whether an engine is there."""
+"""How long `--starter` waits to learn whether an engine is there; after that an engine that is asked does not answer."""
+ENGINE_SLOW_S: Final = 2.0
+"""An engine that takes so long to say that it is there is in trouble, and so long a start goes on before it is asked."""
 LAST_WRITES_S: Final = 0.2
 """Between the last answer of a drain and the cut of all connections."""
 CONTROL_S: Final = 5.0

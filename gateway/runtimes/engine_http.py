@@ -67,7 +67,23 @@ async def post(stream: trio.abc.Stream, target: str) -> bytes:
         Refused: the engine says no, and why.
         EngineUnreachable: it hung up.
     """
-    await _send(stream, f"POST {target} HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n")
+    return await _exchange(
+        stream, f"POST {target} HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n"
+    )
+
+
+async def get(stream: trio.abc.Stream, target: str) -> bytes:
+    """One GET on a fresh connection: the answer's body. HTTP/1.0, as above.
+
+    Raises:
+        Refused: the engine says no, and why.
+        EngineUnreachable: it hung up.
+    """
+    return await _exchange(stream, f"GET {target} HTTP/1.0\r\nHost: docker\r\n\r\n")
+
+
+async def _exchange(stream: trio.abc.Stream, request: str) -> bytes:
+    await _send(stream, request)
     status, head, rest = await _read_head(stream)
     if status >= _ERRORS:
         raise Refused(status, await _read_complaint(stream, head, rest))

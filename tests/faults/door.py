@@ -8,16 +8,17 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal
 
 Manner = Literal["pass", "hang", "slow", "flood", "garbage"]
-"""What becomes of new connections. `slow`: each is answered after `SLOW_S`."""
+"""What becomes of new connections. `slow`: each request is passed on after `SLOW_S`, those of earlier connections too."""
 
 SLOW_S: Final = 5.0
 _CHUNK: Final = 65536
+_METHODS: Final = (b"GET ", b"HEAD ", b"POST ", b"DELETE ", b"PUT ")
 _RUBBISH: Final = b"\x16\x03\x01 this is no HTTP \xff\xfe\r\n\r\n"
 _ENDLESS: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
 
@@ -83,12 +84,16 @@ class Door:
                     client.sendall(_ENDLESS)
                     while self.manner == "flood":
                         client.sendall(b"[" * _CHUNK)
-                case "slow":
-                    time.sleep(SLOW_S)
-                    self._relay(client)
-                case "pass":
+                case "slow" | "pass":
                     self._relay(client)
         self._open.discard(client)
+
+    def _wait(self, chunk: bytes) -> None:
+        """Holds a request back while the engine is slow."""
+        if chunk.startswith(_METHODS):
+            until = time.monotonic() + SLOW_S
+            while self.manner == "slow" and time.monotonic() < until:
+                time.sleep(0.05)
 
     def _relay(self, client: socket.socket) -> None:
         with socket.socket(socket.AF_UNIX) as engine:
@@ -96,15 +101,22 @@ class Door:
             self._open.add(engine)
             back = threading.Thread(target=_copy, args=(engine, client), daemon=True)
             back.start()
-            _copy(client, engine)
+            _copy(client, engine, before=self._wait)
             back.join()
             self._open.discard(engine)
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def _nothing(_chunk: bytes) -> None:
+    """What is done before bytes are passed on."""
+
+
+def _copy(
+    source: socket.socket, target: socket.socket, *, before: Callable[[bytes], object] = _nothing
+) -> None:
     """Moves bytes one way, the end included."""
     with suppress(OSError):
         while chunk := source.recv(_CHUNK):
+            before(chunk)
             target.sendall(chunk)
     with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
