@@ -80,7 +80,7 @@ class Orphans:
                     server=container.server.name,
                     owner=owner,
                     timeout_s=container.server.pooling.timeout_s,
-                    profile=container.profile,
+                    profile=container.life.profile,
                     settled=self._subscribed,
                     relayed=lambda _call, _message: None,
                 )

@@ -66,7 +66,7 @@ class Placement:
         kind = parts.kind_for(profile, profile)
         parts.spares.expect(profile, kind)
         if (key := sizing.to_greet(self._fleet.slots(), kind)) is not None:
-            self._fleet[key].tell(profile)
+            self._fleet[key].life.tell(profile)
         elif (key := sizing.to_wake(self._fleet.slots(), kind)) is not None:
             self._fleet[key].thaw()
 
@@ -110,7 +110,7 @@ class Placement:
             self._arrived()
         self._waiting.add(call)
         container.owner = call.owner
-        container.tell(call.greeting)
+        container.life.tell(call.greeting)
         container.thaw()
 
     def _start(self, evict: int | None, call: Call) -> None:

@@ -44,7 +44,7 @@ class PoolKeeper:
     def became_ready(self, container: Container) -> None:
         """The handshake is done: its calls go out."""
         self._parts.failures.succeeded()
-        self._parts.tally.starts.append(container.start_s)
+        self._parts.tally.starts.append(container.life.start_s)
         self._parts.learn(container)
         if container.owner is not None:
             self._fleet.hand_over(container, container.owner)
@@ -67,7 +67,7 @@ class PoolKeeper:
             self.placement.fill(container, owner)
         if not container.inflight and (
             container.stale
-            or not container.has_listed
+            or not container.lists.done_once
             or self._parts.look_at == math.inf
             or self._waiting.queues
         ):
@@ -103,7 +103,9 @@ class PoolKeeper:
         if self.placement.closed:
             return
         if container.owner is not None and container.subscriptions:
-            self._parts.orphans.keep(container.owner, container.profile, container.subscriptions)
+            self._parts.orphans.keep(
+                container.owner, container.life.profile, container.subscriptions
+            )
         if error is not None:
             self._failed(container, error)
         else:
@@ -138,7 +140,7 @@ class PoolKeeper:
     def list_failed(self, container: Container, error: GatewayError) -> None:
         """Lists could not be read."""
         log.warning("list_failed", server=self._parts.server.name, reason=str(error))
-        container.has_listed = True
+        container.lists.done_once = True
         if not self._parts.is_outdated(container):
             self._parts.lists.failed(self._parts.server.name, error)
             self._parts.look()

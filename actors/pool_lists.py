@@ -35,11 +35,11 @@ class PoolLists:
             unseen = (
                 container.ready
                 and not container.frozen
-                and not container.has_listed
+                and not container.lists.done_once
                 and not container.inflight
             )
-            if unseen and not container.listing and (container.owner or self.wanted):
-                container.read_lists()
+            if unseen and not container.lists.underway and (container.owner or self.wanted):
+                container.lists.want()
 
     def failed(self, server: str, error: GatewayError) -> None:
         """Whoever waits for lists learns that there are none, and why."""
@@ -60,7 +60,7 @@ class PoolLists:
         self.wanted = False
         lists = structs.replace(lists, spoken=spoken)
         # A modern client has no session: its calls share a container, and its listeners are to hear of the change.
-        own = server.pooling.isolation == "session" and container.profile.era == "legacy"
+        own = server.pooling.isolation == "session" and container.life.profile.era == "legacy"
         private = own or server.pooling.isolation == "call"
         if announced and private and container.owner is not None:
             self._reports.changed_for(container.owner, server.name, lists)

@@ -62,7 +62,7 @@ class PoolMemory:
                 key=item.key,
                 used_bytes=self._used_bytes(item, server),
                 idle_since=item.idle_since,
-                idle=item.frozen or item.freezable or (item.open and not item.told),
+                idle=item.frozen or item.freezable or (item.open and not item.life.told),
                 awake=item.freezable,
                 owned=item.owner is not None,
                 floor=item.key in floor,

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from random import Random
 
 from actors.budget import MemoryBudget
-from actors.container import Container, Keeper, spoken_key
+from actors.container import Container
 from actors.failed_starts import FailedStarts
 from actors.fleet import Fleet
+from actors.keeper import Keeper
 from actors.orphans import Orphans
 from actors.pool_lists import PoolLists
 from actors.pool_memory import PoolMemory
@@ -23,7 +24,7 @@ from actors.tally import Tally
 from actors.upstream import Opener
 from actors.waiting import WaitingCalls
 from gateway.catalog.model import EnabledServer
-from gateway.mcp.profile import ClientProfile
+from gateway.mcp.profile import ClientProfile, spoken_key
 from gateway.mcp.spoken import Spoken
 from gateway.ports import Freezer
 
@@ -44,7 +45,7 @@ class PoolParts:
         may_be_idle: has those look who wait until nothing is in flight.
     """
 
-    keeper: Keeper
+    keeper: Keeper[Container]
     """Who is told by the containers; set before the first one is made."""
 
     def __init__(
@@ -92,7 +93,7 @@ class PoolParts:
     def learn(self, container: Container) -> None:
         """Takes over what a container has found out about the server."""
         if not self.is_outdated(container):
-            self._spoken = self.spoken.merged(container.spoken)
+            self._spoken = self.spoken.merged(container.life.spoken)
 
     def replace(self, server: EnabledServer, opener: Opener) -> None:
         """Runs another spec from now on: calls in flight end where they are, new ones get new containers."""

@@ -15,7 +15,7 @@ import msgspec
 import trio
 from msgspec import structs
 
-from actors import container, remote
+from actors import local, remote
 from actors.backends import Backends
 from actors.budget import Holder, MemoryBudget
 from actors.call import Deadlines
@@ -194,7 +194,7 @@ class Servers:
             case RemoteLaunch():
                 return remote.opener_of(server, self._around.load)
             case ContainerLaunch() | ProcessLaunch():
-                return container.opener_of(server, self._around.backends.runtime)
+                return local.opener_of(server, self._around.backends.runtime)
             case PociLaunch():
                 raise TypeError("a poci entry has no pool")
 

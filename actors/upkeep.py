@@ -101,10 +101,10 @@ class Upkeep:
         parts = self._parts
         live = self._fleet.live()
         parts.lists.read_unseen(live)
-        if not parts.lists.wanted or any(item.told and not item.frozen for item in live):
+        if not parts.lists.wanted or any(item.life.told and not item.frozen for item in live):
             return
         if live:
-            live[0].tell(parts.spares.newest)
+            live[0].life.tell(parts.spares.newest)
             live[0].thaw()
         elif (error := parts.failures.refusal(parts.server.name)) is not None:
             parts.lists.failed(parts.server.name, error)

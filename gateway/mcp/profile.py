@@ -57,3 +57,8 @@ def profile_of(
     if (extensions := relayed(capabilities.get("extensions"), era)) is not None:
         told["extensions"] = extensions
     return ClientProfile(told, log_level, era)
+
+
+def spoken_key(era: Era, greeting: ClientProfile) -> str:
+    """Equal for clients that one running server of that era can serve without being started anew."""
+    return "modern" if era == "modern" else greeting.key

@@ -938,7 +938,7 @@ async def test_spares_that_are_not_next_are_frozen(
     pool = make_pool(nursery, backend, enabled(warm=3, max=3), freezer=freezer)
     await wait_all_tasks_blocked()
     for key in range(1, 4):
-        pool._fleet[key].tell(ClientProfile())
+        pool._fleet[key].life.tell(ClientProfile())
     await trio.sleep(limits.FREEZE_AFTER_S + 1)
     assert freezer.done == ["freeze fake"] * 2
     assert repr(pool).count("frozen") == 2

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import cast
 
 from actors.container import Container
 from actors.pool_lists import PoolLists
+from actors.relisting import Relisting
 from gateway.errors import StartFailed
 from gateway.jsonrpc import codec
 from gateway.mcp.listing import ServerLists
@@ -17,30 +19,29 @@ EMPTY = ServerLists(version="2025-11-25", capabilities={}, server_info=codec.raw
 
 
 class Lister:
-    """A container that counts how often it is asked for its lists."""
+    """As much of a container as is looked at."""
 
     def __init__(self, owner: str | None, profile: ClientProfile = NEUTRAL) -> None:
         self.owner = owner
-        self.profile = profile
+        self.life = SimpleNamespace(profile=profile)
+        self.lists = Relisting(took=_ignore, failed=_ignore)
         self.ready = True
         self.frozen = False
-        self.has_listed = False
-        self.listing = False
         self.inflight = 0
 
-    def read_lists(self) -> None:
-        """Asked."""
-        self.listing = True
+
+def _ignore(*_: object, **__: object) -> None:
+    """Nothing is read here."""
 
 
 def test_a_spare_is_asked_only_where_somebody_wants_lists() -> None:
     """An owned one is asked once, in any case: it has just run."""
     lists, spare, owned = PoolLists(Notes()), Lister(None), Lister("a")
     lists.read_unseen(cast("list[Container]", [spare, owned]))
-    assert (spare.listing, owned.listing) == (False, True)
+    assert (spare.lists.underway, owned.lists.underway) == (False, True)
     lists.wanted = True
     lists.read_unseen(cast("list[Container]", [spare, owned]))
-    assert spare.listing
+    assert spare.lists.underway
 
 
 def test_an_announced_change_is_the_owners_alone() -> None:
