@@ -1,9 +1,9 @@
-"""The calls of modern clients: where each leads, for whom its server works, what brings it back to its client.
+"""The calls of modern clients that are not finished, and what brings each back to its client.
 
 A call may take several requests of its client, each with answers to what was asked in the one before. Must not know
 transports, lists or subscriptions.
 
-Source: MCP 2026-07-28, basic, patterns, "Multi Round-Trip Requests"; MCP 2025-11-25, basic, utilities, "Tasks".
+Source: MCP 2026-07-28, basic, patterns, "Multi Round-Trip Requests".
 """
 
 from __future__ import annotations
@@ -11,59 +11,37 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from functools import partial
-from itertools import count
 
 import msgspec
 import trio
 
-from actors.assignment import EVERYBODY
-from actors.call import Answer, Call
 from actors.client_view import ClientView
-from actors.house import Door, House
+from actors.house import House
 from actors.modern_call import ModernCall, Round
 from actors.server_request import ServerRequest
-from actors.stateless_owners import client_at, expect_modern, is_bridged, numbered
+from actors.stateless_owners import expect_modern
+from actors.stateless_sending import Order, StatelessSending
 from gateway import limits
 from gateway.errors import (
     ActorGone,
     GatewayError,
     Overloaded,
     StateRefused,
-    Unavailable,
 )
 from gateway.jsonrpc import codec
-from gateway.jsonrpc.messages import Failure, Request
+from gateway.jsonrpc.messages import Request
 from gateway.mcp import (
     input_required,
-    meta,
-    params,
     sealed,
-    tasks,
 )
 from gateway.mcp.meta import ModernMeta
-from gateway.mcp.params import Fields
-from gateway.mcp.profile import profile_of, stranger
 from gateway.mcp.sealed import Seal, StateClaims
 from gateway.mcp.targets import TASKS, Target
-from gateway.ports import Outlet, Principal, Route
+from gateway.ports import Outlet, Principal
 from gateway.telemetry.refusals import refused
 
 _CALL_ID_BYTES = 12
 _STOPPING = ActorGone("the gateway is stopping")
-
-
-class _Order(msgspec.Struct, frozen=True):
-    """What a call asks for, the same in all of its rounds."""
-
-    method: str
-    target: Target
-    said: ModernMeta
-    principal: Principal
-    digest: str
-    responses: Fields
-    """Answers to what a modern server asked in the result before."""
-    inner: str | None
-    """That server's own state."""
 
 
 class StatelessCalls:
@@ -86,8 +64,7 @@ class StatelessCalls:
         self._seal = Seal(secrets.token_bytes(limits.STATE_KEY_BYTES))
         self._calls: dict[str, ModernCall] = {}
         """By call id."""
-        self._owners: dict[str, ModernCall] = {}
-        """The same, by the owner under which a server works for them."""
+        self._sending = StatelessSending(house, view)
 
     def __repr__(self) -> str:
         """How many there are."""
@@ -104,11 +81,7 @@ class StatelessCalls:
 
     def asked(self, owner: str, request: ServerRequest) -> bool:
         """A server's request for one of these calls; False where it is for none."""
-        call = self._owners.get(owner)
-        if call is None:
-            return False
-        call.asked(request)
-        return True
+        return self._sending.asked(owner, request)
 
     def give_up_parked(self, before: float) -> None:
         """Ends the calls whose client has not come back since then."""
@@ -146,7 +119,7 @@ class StatelessCalls:
         if len(self._calls) >= limits.MAX_STATELESS_CALLS:
             refused("from_clients.MAX_STATELESS_CALLS")
             raise Overloaded(f"{limits.MAX_STATELESS_CALLS} calls are open; try again later")
-        order = _Order(request.method, target, said, principal, digest, responses, inner)
+        order = Order(request.method, target, said, principal, digest, responses, inner)
         return self._start(order, opened)
 
     def _claims(self, state: str, method: str, digest: str, principal: Principal) -> StateClaims:
@@ -175,7 +148,7 @@ class StatelessCalls:
             raise StateRefused("This call has ended; send the request again without requestState.")
         return call
 
-    def _start(self, order: _Order, opened: Round) -> Callable[[], None]:
+    def _start(self, order: Order, opened: Round) -> Callable[[], None]:
         """Makes a call and sends it, as soon as it is known where it leads."""
         call_id = secrets.token_urlsafe(_CALL_ID_BYTES)
         target = order.target
@@ -184,7 +157,7 @@ class StatelessCalls:
             if call_id not in self._calls:
                 return
             try:
-                self._submit(call, order)
+                self._sending.send(call, order)
             except GatewayError as error:
                 call.settle(codec.failure(error, None))
 
@@ -229,7 +202,7 @@ class StatelessCalls:
             # What is put off for comfort must not be lost, nor cost the server that it came from.
             act()
 
-    def _state(self, call_id: str, order: _Order, inner: str | None = None) -> str:
+    def _state(self, call_id: str, order: Order, inner: str | None = None) -> str:
         """The state that brings a client back to its call, or, with the server's own state, to its server."""
         return self._seal.seal(
             StateClaims(
@@ -250,149 +223,3 @@ class StatelessCalls:
                 limits.CALL_TIMEOUT_S, enough=lambda: self._view.knows(target.kind, target.name)
             )
         submit()
-
-    def _submit(self, modern: ModernCall, order: _Order) -> None:
-        """Sends a call to its server.
-
-        Raises:
-            UnknownTarget, Unavailable, StateRefused
-        """
-        route, owner = self._way(order)
-        door = self._house.door(route.server)
-        if door is None:
-            raise Unavailable(f"server {route.server} was removed")
-        profile = profile_of(
-            order.said.capabilities, log_level=order.said.log_level or "", era="modern"
-        )
-        owner = owner or self._owner(door, modern, client_at(door, order.principal, profile))
-        fields = self._fields(order, route, door)
-
-        def settled(call: Call, answer: Answer | None) -> None:
-            self._owners.pop(call.owner, None)
-            if self._fetch_outcome(modern, call, answer):
-                return
-            if call.tasked and answer is not None:
-                answer = self._house.task_ids.answer(call, answer, order.principal)
-            self._house.call_log.note(
-                call, name=route.name, client=order.said.client_name, outcome=_outcome(answer)
-            )
-            modern.settled(call, answer)
-
-        modern.call = call = Call(
-            order.method,
-            fields,
-            server=route.server,
-            owner=owner,
-            client=f"{order.principal.name}:{order.said.client_name}",
-            timeout_s=door.server.pooling.timeout_s,
-            profile=profile,
-            greeting=stranger("modern") if owner == EVERYBODY else profile,
-            progress_token=params.progress_token(fields),
-            settled=settled,
-            relayed=modern.relayed,
-        )
-        call.tasked = call.tasked or tasks.EXTENSION in order.said.extensions
-        if owner != EVERYBODY and is_bridged(door):
-            self._owners[owner] = modern
-        door.submit(call)
-
-    def _way(self, order: _Order) -> tuple[Route, str]:
-        """Where a call leads, and whose container it needs, "" where any of its client's will do.
-
-        Raises:
-            UnknownTarget, StateRefused
-        """
-        target = order.target
-        if target.kind not in TASKS:
-            return self._view.route(target.kind, target.name), ""
-        claims = self._house.task_ids.read(target.name, order.principal)
-        return Route(claims.server, claims.task_id), claims.owner
-
-    def _fields(self, order: _Order, route: Route, door: Door) -> Fields:
-        """The params as the server gets them.
-
-        Raises:
-            StateRefused: they go on with a call that a server asked to be made again, and it is another one by now.
-        """
-        fields = meta.unstamp(order.target.renamed(route.name))
-        if order.target.kind in TASKS:
-            return fields
-        fields = input_required.without_responses(fields)
-        if door.spoken.modern or (order.inner is not None and door.spoken.modern is None):
-            return input_required.with_responses(fields, order.responses, order.inner)
-        if order.inner is not None:
-            raise StateRefused(
-                "The server is another one by now; send the request again without requestState."
-            )
-        if order.method == "tools/call" and self._needs_task(route):
-            fields["task"] = codec.raw({})
-        return fields
-
-    def _needs_task(self, route: Route) -> bool:
-        """Whether a legacy server's tool can be called as a task only."""
-        lists = self._house.listings.lists_of(route.server)
-        tools = lists.tools if lists is not None else ()
-        return any(tool.key == route.name and tasks.is_required(tool.fields) for tool in tools)
-
-    def _fetch_outcome(self, modern: ModernCall, call: Call, answer: Answer | None) -> bool:
-        """Waits for a task that the gateway had made of a call; False where there is none to wait for.
-
-        Modern clients know no such tasks: to them it is a call that takes its time.
-        """
-        if "task" not in call.fields or answer is None or isinstance(answer, Failure):
-            return False
-        made = tasks.seen(answer)
-        door = self._house.door(call.server)
-        if made is None or door is None:
-            return False
-
-        def settled(waiting: Call, outcome: Answer | None) -> None:
-            self._owners.pop(waiting.owner, None)
-            if outcome is None:
-                cancel = Call(
-                    "tasks/cancel",
-                    {"taskId": codec.raw(made.task_id)},
-                    server=call.server,
-                    owner=call.owner,
-                    timeout_s=limits.CALL_TIMEOUT_S,
-                    settled=lambda _call, _answer: None,
-                    relayed=lambda _call, _message: None,
-                    profile=call.profile,
-                    greeting=call.greeting,
-                )
-                door.submit(cancel)
-            modern.settled(waiting, outcome)
-
-        modern.call = Call(
-            "tasks/result",
-            {"taskId": codec.raw(made.task_id)},
-            server=call.server,
-            owner=call.owner,
-            timeout_s=limits.TASK_CAP_S,
-            profile=call.profile,
-            greeting=call.greeting,
-            settled=settled,
-            relayed=modern.relayed,
-        )
-        if call.owner != EVERYBODY:
-            self._owners[call.owner] = modern
-        door.submit(modern.call)
-        return True
-
-    def _owner(self, door: Door, modern: ModernCall, client: str) -> str:
-        """The owner for one call: this client. Where it must be alone there, the first of its that has none in flight."""
-        if client == EVERYBODY:
-            return client
-        if door.server.pooling.isolation == "call":
-            return f"{client}:{id(modern):x}"
-        if not is_bridged(door):
-            return client
-        owners = (numbered(client, number) for number in count())
-        return next(owner for owner in owners if owner not in self._owners)
-
-
-def _outcome(answer: Answer | None) -> str:
-    """How a call ended, for its line in the log."""
-    if answer is None:
-        return "cancelled"
-    return answer.message if isinstance(answer, Failure) else "ok"

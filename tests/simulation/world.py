@@ -537,7 +537,7 @@ class World:
         for what, count in (
             ("sessions", len(sessions)),
             ("stateless calls", len(sessions.desk._calls)),
-            ("owners of calls", len(sessions.desk._calls._owners)),
+            ("owners of calls", len(sessions.desk._calls._sending)),
             ("listeners", len(sessions.desk._listeners)),
             ("waiting calls", sum(len(pool._waiting) for pool in self._pools())),
             ("containers in pools", sum(len(list(pool._fleet)) for pool in self._pools())),
