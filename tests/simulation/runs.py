@@ -17,11 +17,12 @@ import trio
 from msgspec import structs
 from trio.testing import MockClock
 
+from tests.simulation.bombs import Bombs, Crash
 from tests.simulation.determinism import Disk, seeded
 from tests.simulation.engine import Engine
 from tests.simulation.oracle import Oracle, Violated
 from tests.simulation.schedule import Schedule, draw
-from tests.simulation.world import Bombs, Crash, World
+from tests.simulation.world import World
 
 TOP = Path(__file__).parents[2]
 _SHM = Path(
@@ -118,8 +119,8 @@ async def _run(
                 oracle.violate(0, repr(failed))
         # Containers that are being removed by the engine itself.
         await trio.sleep(1.0)
-        world.check_steady()
-        world.check_left()
+        world.checks.steady()
+        world.checks.left()
         left = trio.lowlevel.current_statistics().tasks_living - baseline
         if left:
             oracle.violate(3, f"{left} tasks are left")
