@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from bench.errors import Broken
 from bench.load import mcp
@@ -61,7 +61,8 @@ class SseClient:
     def introduce(self) -> None:
         """Opens the session and finds the echo tool; nothing is called."""
         address = self._first_event()
-        parts = urlsplit(address.decode())
+        # A reference, relative to the stream's own address.
+        parts = urlsplit(urljoin(self._target.path, address.decode()))
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         self.head = Target(self._target.port, path, self._target.token).head(
             "POST", "application/json, text/event-stream"
