@@ -6,41 +6,37 @@ once; only what waits for unknown lists becomes a task.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 import trio
-from msgspec import structs
 
-from actors.assignment import EVERYBODY
 from actors.back_channel import BackChannel
-from actors.call import Answer, Call
+from actors.client import Client
 from actors.client_view import ClientView
 from actors.house import House
 from actors.server_request import ServerRequest
+from actors.session_calls import SessionCalls
+from actors.stateless_on_pipe import StatelessOnPipe
 from actors.subscriptions import Subscriptions
+from actors.waits import ENDED, Waits
 from gateway import limits
-from gateway.catalog.model import EnabledServer
 from gateway.errors import (
     ActorGone,
     GatewayError,
     InvalidParams,
     Malformed,
     Overloaded,
-    Unavailable,
     UnknownMethod,
     UnknownTarget,
 )
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
-from gateway.mcp import content, handshake, log_levels, meta, methods, params, versions
+from gateway.mcp import handshake, log_levels, meta, params, versions
 from gateway.mcp.identity import SERVER_INFO
 from gateway.mcp.listing import LIST_METHODS, ServerLists
-from gateway.mcp.profile import NEUTRAL, profile_of
 from gateway.mcp.targets import TARGETS, TASKS, Target, read_target
-from gateway.mcp.versions import Version
 from gateway.ports import Outlet, Principal, Route
 from gateway.session_records import SessionRecord
 from gateway.telemetry.log import get_logger
@@ -50,7 +46,6 @@ log = get_logger("session")
 
 _SHOWN_CHARS: Final = 100
 """Of what a client sent, in a message."""
-_ENDED: Final = "the session ended before the server answered"
 
 
 class Session:
@@ -64,36 +59,40 @@ class Session:
         self.owner = f"session:{session_id}"
         """This session as the owner of containers."""
         self.transport = transport
-        self.protocol_version: str | None = None
-        self.client_name = ""
         self.last_active = trio.current_time()
         self.is_closed = False
         self._house = house
-        self._calls: dict[Id, Call] = {}
-        self._pending: dict[Id, _Wait] = {}
-        """Requests that wait for unknown lists."""
-        self._stateless: dict[Id, Callable[[], None]] = {}
-        """Unanswered requests of the modern era, with what cancels each."""
+        self._client = Client()
+        self._subscriptions = Subscriptions()
+        self._calls = SessionCalls(self, self._client, self._subscriptions, house)
+        self._waits = Waits(house, self._refuse)
+        self._stateless = StatelessOnPipe(self, transport=transport, house=house)
         self._outlets: list[Outlet] = []
         """Where messages without a request go; the newest is last."""
         self._initialized = False
-        self._revision: Version | None = None
-        self._profile = NEUTRAL
         self._view = ClientView(house.listings)
         self._back_channel = BackChannel(self._tell)
-        self._subscriptions = Subscriptions()
         self._owes_news = False
         """Its lists may be others than the client knows: it is told as soon as it listens."""
-        self._numbered = 0
 
     def __repr__(self) -> str:
         """The client and how busy it is; the id is a secret, so only its beginning."""
         return f"<Session {self.id[:6]} {self.transport} {self.client_name!r} calls={len(self._calls)}>"
 
     @property
+    def protocol_version(self) -> str | None:
+        """The negotiated revision, None before `initialize` was answered."""
+        return self._client.version
+
+    @property
+    def client_name(self) -> str:
+        """What the client calls itself."""
+        return self._client.name
+
+    @property
     def is_busy(self) -> bool:
         """Whether a request waits for its answer."""
-        return bool(self._calls or self._pending)
+        return bool(self._calls or self._waits)
 
     @property
     def is_idle(self) -> bool:
@@ -139,13 +138,9 @@ class Session:
         if self.is_closed:
             return
         self.is_closed = True
-        for wait in list(self._pending.values()):
-            wait.scope.cancel()
-        ended = Failure(None, -32000, _ENDED)
-        for call in list(self._calls.values()):
-            call.withdraw("session ended", answer=ended)
-        for cancel in list(self._stateless.values()):
-            cancel()
+        self._waits.end()
+        self._calls.end(Failure(None, -32000, ENDED))
+        self._stateless.end()
         self._back_channel.close()
         for door in self._house.doors().values():
             door.release(self.owner)
@@ -163,20 +158,16 @@ class Session:
             GatewayError: it is refused; nothing has been sent.
         """
         method = request.method
-        if (
-            request.id in self._calls
-            or request.id in self._pending
-            or request.id in self._stateless
-        ):
+        if request.id in self._calls or request.id in self._waits or request.id in self._stateless:
             raise Malformed(f"request id {_shown(request.id)} is in use by an earlier request")
-        waiting = len(self._calls) + len(self._pending) + len(self._stateless)
+        waiting = len(self._calls) + len(self._waits) + len(self._stateless)
         if waiting >= limits.MAX_INFLIGHT_PER_SESSION:
             refused("from_clients.MAX_INFLIGHT_PER_SESSION")
             raise Overloaded(
                 f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
             )
         if self.protocol_version is None and meta.parse_meta(params.fields(request.params)):
-            self._serve_stateless(request, outlet)
+            self._stateless.serve(request, outlet)
         elif method == "ping":
             self._reply(request.id, outlet, codec.raw({}))
         elif method == "initialize":
@@ -191,16 +182,6 @@ class Session:
             self._set_level(request, outlet)
         else:
             raise UnknownMethod(f"method {_shown(method)} is not served")
-
-    def _serve_stateless(self, request: Request, outlet: Outlet) -> None:
-        """Serves a request of the modern era on a pipe: its client opens with these, and never initializes."""
-        exchange = _Stateless(outlet, partial(self._stateless.pop, request.id, None))
-        self._stateless[request.id] = lambda: None
-        cancel = self._house.serve_stateless(
-            request, principal=self.principal, transport=self.transport, outlet=exchange
-        )
-        if request.id in self._stateless:
-            self._stateless[request.id] = cancel
 
     def _initialize(self, request: Request, outlet: Outlet) -> None:
         """Does the handshake.
@@ -234,14 +215,11 @@ class Session:
         log_level: str = "",
     ) -> None:
         """Takes note of who the client is, and has the servers expect it."""
-        self.protocol_version = version
-        self._revision = versions.find(version)
-        self.client_name = client_name
-        self._profile = profile_of(capabilities, log_level=log_level)
+        self._client.meet(version, client_name, capabilities, log_level=log_level)
         self._back_channel.capabilities = capabilities
         self._back_channel.version = version
         for door in self._house.doors().values():
-            door.expect(self._profile)
+            door.expect(self._client.profile)
         self._house.remember(self)
 
     def record(self) -> SessionRecord | None:
@@ -253,7 +231,7 @@ class Session:
             protocol_version=self.protocol_version,
             client_name=self.client_name,
             capabilities=self._back_channel.capabilities,
-            log_level=self._profile.log_level,
+            log_level=self._client.profile.log_level,
             subscriptions=self._subscriptions.servers,
         )
 
@@ -268,7 +246,10 @@ class Session:
             log_level=record.log_level,
         )
         self._subscriptions.renew(
-            record.subscriptions, self._house, owner_of=self._owner_of, profile=self._profile
+            record.subscriptions,
+            self._house,
+            owner_of=self._calls.owner_at,
+            profile=self._client.profile,
         )
         log.info("client_resumed", client=self.client_name, transport=self.transport)
 
@@ -279,7 +260,7 @@ class Session:
             raise InvalidParams(
                 f"log level {_shown(level)} is unknown; use one of {', '.join(log_levels.LEVELS)}"
             )
-        self._profile = structs.replace(self._profile, log_level=level)
+        self._client.set_log_level(level)
         for door in self._house.doors().values():
             door.set_log_level(self.owner, level)
         self._house.remember(self)
@@ -290,7 +271,7 @@ class Session:
         if self._view.complete(limits.UNCACHED_LIST_WAIT_S):
             self._reply(request.id, outlet, self._page(request))
         else:
-            self._later(
+            self._waits.add(
                 request,
                 outlet,
                 lambda: self._reply(request.id, outlet, self._page(request)),
@@ -311,140 +292,24 @@ class Session:
         if target.kind in TASKS:
             claims = self._house.task_ids.read(target.name, self.principal)
             route = Route(claims.server, claims.task_id)
-            self._send(request, outlet, target, route, owner=claims.owner)
+            self._calls.send(request, outlet, target, route, owner=claims.owner)
             return
         try:
             route = self._view.route(target.kind, target.name)
         except UnknownTarget:
             if self._view.complete(limits.CALL_TIMEOUT_S):
                 raise
-            self._send_later(request, outlet, target)
+            self._waits.add(
+                request,
+                outlet,
+                lambda: self._calls.send(
+                    request, outlet, target, self._view.route(target.kind, target.name)
+                ),
+                within_s=limits.CALL_TIMEOUT_S,
+                enough=lambda: self._view.knows(target.kind, target.name),
+            )
         else:
-            self._send(request, outlet, target, route)
-
-    def _send_later(self, request: Request, outlet: Outlet, target: Target) -> None:
-        """Sends a call as soon as it is known where it leads."""
-        self._later(
-            request,
-            outlet,
-            lambda: self._send(request, outlet, target, self._view.route(target.kind, target.name)),
-            within_s=limits.CALL_TIMEOUT_S,
-            enough=lambda: self._view.knows(target.kind, target.name),
-        )
-
-    def _send(
-        self, request: Request, outlet: Outlet, target: Target, route: Route, *, owner: str = ""
-    ) -> None:
-        """Hands a call to its server; `owner` names whose container it is for, where that was settled before."""
-        door = self._house.door(route.server)
-        if door is None:
-            raise Unavailable(f"server {route.server} was removed")
-        alone = door.server.pooling.isolation in {"session", "call"}
-        call = Call(
-            request.method,
-            target.renamed(route.name),
-            server=route.server,
-            owner=owner or self._owner_of(door.server),
-            client=self.id,
-            timeout_s=door.server.pooling.timeout_s,
-            profile=self._profile,
-            # A server with several clients at a time could not be told whose sampling and roots it may use.
-            greeting=self._profile if alone else NEUTRAL,
-            progress_token=params.progress_token(target.fields),
-            settled=partial(self._settled, request.id, outlet, route),
-            relayed=partial(self._relayed, outlet),
-        )
-        self._calls[request.id] = call
-        door.submit(call)
-
-    def _owner_of(self, server: EnabledServer) -> str:
-        """Whose container serves a call of this session."""
-        match server.pooling.isolation:
-            case "session":
-                return self.owner
-            case "principal":
-                return f"principal:{self.principal.name}"
-            case "call":
-                self._numbered += 1
-                return f"call:{self.id}:{self._numbered}"
-            case "shared":
-                return EVERYBODY
-
-    def _settled(
-        self, request_id: Id, outlet: Outlet, route: Route, call: Call, answer: Answer | None
-    ) -> None:
-        """A call has ended: one answer to the client, or none if it withdrew the call."""
-        self._calls.pop(request_id, None)
-        self.last_active = call.ended
-        self._house.request_ended()
-        if self._subscriptions.note(call, route, answer):
-            self._house.remember(self)
-        if call.tasked and answer is not None:
-            answer = self._house.task_ids.answer(call, answer, self.principal)
-        match answer:
-            case None:
-                outcome = "cancelled"
-                outlet.finish(None)
-            case Failure():
-                outcome = answer.message
-                failure = Failure(request_id, answer.code, answer.message, answer.data)
-                outlet.finish(codec.encode(failure))
-            case _:
-                outcome = "ok"
-                self._reply(request_id, outlet, self._spoken_in(call.method, answer))
-        self._house.call_log.note(call, name=route.name, client=self.client_name, outcome=outcome)
-
-    def _spoken_in(self, method: str, result: msgspec.Raw) -> msgspec.Raw:
-        """A server's result in the client's revision: the oldest ones lack some kinds of content."""
-        row = self._revision
-        if row is None or (row.audio and row.structured_output):
-            return result
-        try:
-            return params.pack(content.for_version(method, meta.result_fields(result), row))
-        except GatewayError:
-            return result
-
-    def _relayed(self, outlet: Outlet, _call: Call, message: Message) -> None:
-        """Passes a message that belongs to a call on to the stream of its request."""
-        if self._wants(message):
-            outlet.send(codec.encode(message), skippable=isinstance(message, Notification))
-
-    def _later(
-        self,
-        request: Request,
-        outlet: Outlet,
-        act: Callable[[], None],
-        *,
-        within_s: float,
-        enough: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """Acts once all lists, or `enough` of them, are known, or cannot be waited for any longer."""
-        wait = _Wait(request.method)
-
-        async def wait_and_act() -> None:
-            is_over = False
-            try:
-                with wait.scope, trio.move_on_after(within_s):
-                    await self._house.listings.wait_complete(within_s, enough=enough)
-                # Also where it was ended in the very moment in which it was over.
-                is_over = not wait.scope.cancel_called
-            finally:
-                del self._pending[request.id]
-                self._house.request_ended()
-                if wait.withdrawn:
-                    outlet.finish(None)
-                elif not is_over:
-                    # All such waits end so where their actor crashes, or stops: whoever waits learns of it.
-                    self._refuse(request.id, outlet, ActorGone(_ENDED))
-            if not is_over:
-                return
-            try:
-                act()
-            except GatewayError as error:
-                self._refuse(request.id, outlet, error)
-
-        self._house.spawn(wait_and_act)
-        self._pending[request.id] = wait
+            self._calls.send(request, outlet, target, route)
 
     def _reply(self, request_id: Id, outlet: Outlet, result: msgspec.Raw) -> None:
         """Sends a result."""
@@ -474,18 +339,13 @@ class Session:
 
     def _cancel(self, request_id: Id) -> None:
         """The client no longer wants an answer."""
-        if (call := self._calls.get(request_id)) is not None:
-            call.withdraw("cancelled by the client")
-        elif (pending := self._pending.get(request_id)) is not None:
-            pending.withdrawn = True
-            pending.scope.cancel()
-        elif (cancel := self._stateless.pop(request_id, None)) is not None:
-            cancel()
+        if not (self._calls.cancel(request_id) or self._waits.cancel(request_id)):
+            self._stateless.cancel(request_id)
 
     def lists_changed(self) -> None:
         """Tells the client which lists are no longer as it was shown them, once each."""
         if self._initialized:
-            for notice in self._view.news({wait.method for wait in self._pending.values()}):
+            for notice in self._view.news(self._waits.methods):
                 self._tell(Notification(notice))
 
     def override(self, server: str, lists: ServerLists | None) -> None:
@@ -495,7 +355,7 @@ class Session:
 
     def notified(self, notification: Notification) -> None:
         """Passes on a server's notification that belongs to no request."""
-        if self._wants(notification):
+        if self._client.wants(notification):
             self._tell(notification)
 
     def subscribes(self, server: str, uri: str) -> bool:
@@ -512,49 +372,6 @@ class Session:
             return False
         self._outlets[-1].send(codec.encode(message), skippable=isinstance(message, Notification))
         return True
-
-    def _wants(self, message: Message) -> bool:
-        """Whether the client wants a message: what its revision has; log lines only as severe as it asked for, if it did."""
-        if not isinstance(message, Notification):
-            return True
-        version = self.protocol_version or versions.LATEST
-        if not methods.may_pass(message.method, version=version, sender="server"):
-            return False
-        if message.method != "notifications/message":
-            return True
-        try:
-            level = params.text(params.fields(message.params), "level")
-        except GatewayError:
-            return True
-        return not self._profile.log_level or log_levels.passes(level, self._profile.log_level)
-
-
-class _Wait:
-    """A request that waits for unknown lists."""
-
-    def __init__(self, method: str) -> None:
-        self.method = method
-        self.scope = trio.CancelScope()
-        """Ends the wait."""
-        self.withdrawn = False
-        """Its client wants no answer any more; otherwise it is owed one, however the wait ends."""
-
-
-class _Stateless:
-    """The outlet of one stateless request on a pipe: forgets the request once it is answered."""
-
-    def __init__(self, outlet: Outlet, forget: Callable[[], object]) -> None:
-        self._outlet = outlet
-        self._forget = forget
-
-    def send(self, frame: bytes, *, skippable: bool = False) -> None:
-        """A message before the answer."""
-        self._outlet.send(frame, skippable=skippable)
-
-    def finish(self, frame: bytes | None) -> None:
-        """The answer."""
-        self._forget()
-        self._outlet.finish(frame)
 
 
 def _shown(value: Id) -> str:

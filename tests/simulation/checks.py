@@ -53,7 +53,7 @@ class Checks:
             self._bound(f"containers of {name}", live, 2 * most * self._world.versions[name])
 
     def _check_session(self, session: Session) -> None:
-        waiting = len(session._calls) + len(session._pending) + len(session._stateless)
+        waiting = len(session._calls) + len(session._waits) + len(session._stateless)
         self._bound("requests of a session", waiting, limits.MAX_INFLIGHT_PER_SESSION)
         self._bound("questions to a client", len(session._back_channel), limits.MAX_SERVER_REQUESTS)
 

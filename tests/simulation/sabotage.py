@@ -42,7 +42,7 @@ def _replies_twice(_session: Session, request_id: Any, outlet: Outlet, result: m
 
 def _answers_cancelled(session: Session, request_id: Any) -> None:
     """A cancelled call is answered all the same."""
-    if (call := session._calls.get(request_id)) is not None:
+    if (call := session._calls._calls.get(request_id)) is not None:
         call.withdraw("cancelled", answer=Failure(None, -32000, "cancelled"))
 
 
