@@ -44,6 +44,7 @@ class Call:
         owner: who a container's state belongs to; calls of one owner may share a container.
         client: who makes it: clients that share an owner take turns where calls must wait.
         timeout_s: until the answer, and anew with each progress notification.
+        harmless: executed twice, it does what it does once.
         settled: told once, with None for a call that was withdrawn.
         relayed: told each message of the server that belongs to this call, apart from the answer.
     """
@@ -56,13 +57,16 @@ class Call:
         "ended",
         "fields",
         "greeting",
+        "harmless",
         "holder",
+        "is_heard",
         "is_settled",
         "method",
         "number",
         "owner",
         "profile",
         "progress_token",
+        "repeated",
         "resent",
         "rounds",
         "server",
@@ -85,6 +89,7 @@ class Call:
         greeting: ClientProfile | None = None,
         progress_token: Id | None = None,
         client: str = "",
+        harmless: bool = False,
     ) -> None:
         self.method = method
         self.fields = fields
@@ -95,6 +100,7 @@ class Call:
         self.profile = profile
         self.greeting = profile if greeting is None else greeting
         self.progress_token = progress_token
+        self.harmless = harmless
         self.holder: Holder | None = None
         self.tasked = "task" in fields or method in TASKS
         """Whether its answer may hand out a task, or tell of one."""
@@ -109,8 +115,19 @@ class Call:
         self.is_settled = False
         self.resent = False
         """Sent once more already, because a server had not taken it."""
+        self.repeated = False
+        """Sent once more already, though a server may have executed it."""
+        self.is_heard = False
+        """Its client was told, or asked, something on the way to its answer: it would notice a repetition."""
         self._settled = settled
         self._relayed = relayed
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Whether it may be sent once more, although it may have been executed."""
+        unseen = not (self.is_settled or self.is_heard or self.rounds or self.tasked)
+        in_time = self.deadline > trio.current_time()
+        return self.harmless and not self.repeated and unseen and in_time and bool(self.owner)
 
     @property
     def cap(self) -> float:
@@ -139,6 +156,7 @@ class Call:
     def relay(self, message: Message) -> None:
         """Passes on a message that belongs to this call, unless it is settled."""
         if not self.is_settled:
+            self.is_heard = True
             self._relayed(self, message)
 
     def extend(self) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from actors.listings import Listings
 from gateway.errors import UnknownTarget
+from gateway.mcp import harmless
 from gateway.mcp.listing import KINDS, Kind, ServerLists
 from gateway.mcp.versions import Era
 from gateway.ports import Route
@@ -119,6 +120,14 @@ class ClientView:
                 text = f"{error} Not known is what these servers offer: {gaps}"
                 raise UnknownTarget(text, code=error.code, data=error.data) from error
             raise
+
+    def is_harmless(self, method: str, route: Route) -> bool:
+        """Whether a request does no harm when it is executed twice, as far as its server says."""
+        if method != "tools/call":
+            return method in harmless.READING
+        lists = self._overrides.get(route.server) or self._listings.lists_of(route.server)
+        tools = lists.tools if lists is not None else ()
+        return any(tool.key == route.name and harmless.is_harmless(tool.fields) for tool in tools)
 
     def knows(self, method: str, name: str) -> bool:
         """Whether an exposed name leads anywhere yet."""

@@ -280,6 +280,10 @@ class Container(Listener):
         """The connection, or the session, is over: nothing more goes there, and what was refused goes elsewhere."""
         return self._keeper.untaken(self, call, reason)
 
+    def lost(self, call: Call, reason: str) -> bool:
+        """A call that may have been executed."""
+        return self._keeper.lost(self, call, reason)
+
     def tasked(self, call: Call, answer: Answer) -> None:
         """A server with a task works on, though it owes no answer: it counts as busy until the task is over."""
         if self._tasks.see(call, answer):

@@ -32,6 +32,9 @@ class Keeper(Protocol[Kept_contra]):
     def untaken(self, container: Kept_contra, call: Call | None, reason: str) -> bool:
         """It takes no more calls, and has not executed that one; True where the call is sent to another now."""
 
+    def lost(self, container: Kept_contra, call: Call, reason: str) -> bool:
+        """Nobody knows whether it executed that call; True where the call is sent once more now."""
+
     def free_earlier(self, container: Kept_contra) -> None:
         """It may be idle sooner than it seemed: a task is over, or a subscription."""
 

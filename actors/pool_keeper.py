@@ -88,6 +88,17 @@ class PoolKeeper:
         self.placement.place(call)
         return True
 
+    def lost(self, container: Container, call: Call, reason: str) -> bool:  # noqa: ARG002 -- any may serve it
+        """Nobody knows whether a call was executed. It is sent once more where that is switched on and does no harm."""
+        if self.placement.closed or not (self._parts.server.pooling.retry and call.may_be_repeated):
+            return False
+        call.repeated = True
+        log.warning(
+            "call_retried", server=self._parts.server.name, method=call.method, reason=reason
+        )
+        self.placement.place(call)
+        return True
+
     def free_earlier(self, container: Container) -> None:  # noqa: ARG002 -- all are looked at
         """A task or a subscription is over: when to look next is decided anew."""
         self._parts.look()

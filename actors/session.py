@@ -64,13 +64,19 @@ class Session:
         self._house = house
         self._client = Client()
         self._subscriptions = Subscriptions()
-        self._calls = SessionCalls(self, self._client, self._subscriptions, house)
+        self._view = ClientView(house.listings)
+        self._calls = SessionCalls(
+            self,
+            self._client,
+            self._subscriptions,
+            house,
+            is_harmless=self._view.is_harmless,
+        )
         self._waits = Waits(house, self._refuse)
         self._stateless = StatelessOnPipe(self, transport=transport, house=house)
         self._outlets: list[Outlet] = []
         """Where messages without a request go; the newest is last."""
         self._initialized = False
-        self._view = ClientView(house.listings)
         self._back_channel = BackChannel(self._tell)
         self._owes_news = False
         """Its lists may be others than the client knows: it is told as soon as it listens."""

@@ -5,6 +5,7 @@ Must not know transports, the handshake or the lists; it gets calls whose route 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -43,15 +44,23 @@ class SessionCalls:
         client: the client at its other end.
         subscriptions: told of calls that made some, or ended some.
         house: where the servers are.
+        is_harmless: whether a request of that method may be executed twice there.
     """
 
     def __init__(
-        self, caller: Caller, client: Client, subscriptions: Subscriptions, house: House
+        self,
+        caller: Caller,
+        client: Client,
+        subscriptions: Subscriptions,
+        house: House,
+        *,
+        is_harmless: Callable[[str, Route], bool],
     ) -> None:
         self._caller = caller
         self._client = client
         self._subscriptions = subscriptions
         self._house = house
+        self._is_harmless = is_harmless
         self._calls: dict[Id, Call] = {}
         self._numbered = 0
 
@@ -88,6 +97,7 @@ class SessionCalls:
             # A server with several clients at a time could not be told whose sampling and roots it may use.
             greeting=profile if alone else NEUTRAL,
             progress_token=params.progress_token(target.fields),
+            harmless=door.server.pooling.retry and self._is_harmless(request.method, route),
             settled=partial(self._settled, request.id, outlet, route),
             relayed=partial(self._relayed, outlet),
         )

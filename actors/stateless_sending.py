@@ -108,6 +108,7 @@ class StatelessSending:
             profile=profile,
             greeting=stranger("modern") if owner == EVERYBODY else profile,
             progress_token=params.progress_token(fields),
+            harmless=door.server.pooling.retry and self._view.is_harmless(order.method, route),
             settled=settled,
             relayed=modern.relayed,
         )

@@ -28,7 +28,16 @@ from gateway.errors import (
 )
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.ids import IdMap
-from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result, Untaken
+from gateway.jsonrpc.messages import (
+    Failure,
+    Id,
+    Message,
+    Notification,
+    OutcomeUnknown,
+    Request,
+    Result,
+    Untaken,
+)
 from gateway.mcp import methods, params
 from gateway.mcp.handshake import ServerHello
 from gateway.mcp.profile import ClientProfile
@@ -57,6 +66,10 @@ class Listener:
 
         True where somebody else sees to that call now.
         """
+        return False
+
+    def lost(self, call: Call, reason: str) -> bool:  # noqa: ARG002 -- the default uses neither
+        """Nobody knows whether the server executed that call. True where somebody else sees to it now."""
         return False
 
     def tasked(self, call: Call, answer: Answer) -> None:
@@ -158,8 +171,10 @@ class Upstream:
             return
         self.ended = error
         self._gone.set()
+        for call in self._inflight.drain():
+            self._lose(call, _loss_of(call, error))
         standing, self._standing = self._standing, {}
-        for call in [*self._inflight.drain(), *standing.values()]:
+        for call in standing.values():
             call.settle(failure_of(error))
         self._rounds.end(failure_of(error))
         asked, self._asked = self._asked, {}
@@ -324,6 +339,12 @@ class Upstream:
             case Untaken():
                 answer = Failure(None, message.code, message.message)
                 self._give_back(self._inflight.pop(message.id), answer)
+            case OutcomeUnknown():
+                if (call := self._inflight.pop(message.id)) is not None:
+                    self._lose(call, Failure(None, message.code, message.message))
+                    self._listener.answered()
+                else:
+                    self._settle_by_id(message.id, Failure(None, message.code, message.message))
             case Failure():
                 answer = Failure(None, message.code, message.message, message.data)
                 self._settle_by_id(message.id, answer)
@@ -353,6 +374,12 @@ class Upstream:
         if not self._listener.untaken(call, answer.message) and call is not None:
             call.settle(answer)
         self._listener.answered()
+
+    def _lose(self, call: Call, answer: Failure) -> None:
+        """Nobody knows whether the server has executed this call: it fails, unless somebody may send it once more."""
+        call.holder = None
+        if not self._listener.lost(call, answer.message):
+            call.settle(answer)
 
     def _settle(self, call: Call, answer: Answer | None) -> None:
         """Ends a call."""
@@ -390,6 +417,7 @@ class Upstream:
         )
         self._asked[request.id] = asked
         for waiting in self._inflight:
+            waiting.is_heard = True
             waiting.wait_for_client()
         self._listener.asked(asked)
 
@@ -453,3 +481,11 @@ class Upstream:
 def failure_of(error: GatewayError) -> Failure:
     """An error as the answer of a call."""
     return Failure(None, error.code, str(error))
+
+
+def _loss_of(call: Call, error: GatewayError) -> Failure:
+    """The end of its server as the answer of a call: what may have had effects, its client has to look after."""
+    text = str(error)
+    if call.method == "tools/call" and "outcome is unknown" not in text:
+        text = f"{text}; the call's outcome is unknown"
+    return Failure(None, error.code, text)

@@ -89,7 +89,9 @@ def load_snapshot(
             key=_hash_key(options.home),
             config=config,
             pool=PoolDefaults(
-                isolation=options.isolation or "session", long_lived=options.long_lived
+                isolation=options.isolation or "session",
+                long_lived=options.long_lived,
+                retry=options.retry,
             ),
             faults=(
                 *reading.faults,

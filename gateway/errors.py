@@ -164,6 +164,8 @@ class UpstreamError(GatewayError):
 
     code = -32000
     http_status = 502
+    outcome_unknown = False
+    """Whether the request that failed may have been executed."""
 
 
 class Unavailable(UpstreamError):
@@ -174,6 +176,8 @@ class Unavailable(UpstreamError):
 
 class Gone(UpstreamError):
     """The server died, or closed its side, while an answer was due. The outcome of the call is unknown."""
+
+    outcome_unknown = True
 
 
 class TooSlow(UpstreamError):

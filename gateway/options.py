@@ -63,6 +63,8 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     memory_budget_bytes: int | None = None
     """What all containers may use together while they are idle; None for no budget."""
     long_lived: bool = False
+    retry: bool = False
+    """Send a call once more that may have been executed, where its tool says that this does no harm."""
     link: LinkMode = "auto"
     """How bytes travel to containers: named pipes where they work, else the engine's attach stream; or one of the two."""
     static: bool = False

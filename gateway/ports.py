@@ -307,7 +307,7 @@ class MessagePipe(Protocol):
         """The server's next message. What is not a message is logged and skipped. One reader at a time.
 
         A request that cannot be answered fails here, by a `Failure` of the pipe's own; by an `Untaken` where it may be sent
-        anew over another pipe.
+        anew over another pipe, by an `OutcomeUnknown` where it may have been executed.
 
         Raises:
             Gone: the server is gone; says how it ended, with the tail of its stderr, as far as that is known at once.

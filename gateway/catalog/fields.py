@@ -59,6 +59,11 @@ def flag(fields: Fields, key: str) -> bool:
     raise CatalogError(f"`{key}` must be true or false")
 
 
+def flag_or_none(fields: Fields, key: str) -> bool | None:
+    """A boolean; None where absent."""
+    return None if plain_value(fields.get(key)) in (None, "") else flag(fields, key)
+
+
 def whole(fields: Fields, key: str, minimum: int) -> int | None:
     """A whole number, at least `minimum`; None where absent."""
     value = _number(fields, key)

@@ -71,7 +71,8 @@ class PoolPolicy(msgspec.Struct, frozen=True):
 
     `warm`: spares kept; `max`: containers at most; `idle_s`: stopped after so long without a call; `max_inflight`:
     calls in one container at a time; `timeout_s`: until a call is answered; `init_timeout_s`: until `initialize` is;
-    `shared_network`: all containers of the server are in one network namespace.
+    `shared_network`: all containers of the server are in one network namespace; `retry`: a call that may have been
+    executed is sent once more where its tool is annotated as read-only or idempotent.
     """
 
     isolation: Isolation | None = None
@@ -82,6 +83,7 @@ class PoolPolicy(msgspec.Struct, frozen=True):
     timeout_s: float | None = None
     init_timeout_s: float | None = None
     shared_network: bool = False
+    retry: bool | None = None
 
 
 class ProcessForm(msgspec.Struct, frozen=True):
@@ -252,6 +254,7 @@ class Pooling(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float
     init_timeout_s: float
     long_lived: bool
+    retry: bool = False
 
 
 class EnabledServer(msgspec.Struct, frozen=True, kw_only=True):

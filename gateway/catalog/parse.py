@@ -252,6 +252,7 @@ def _pool(value: Fields) -> PoolPolicy:
         timeout_s=get.seconds(value, "timeout_s", positive=True),
         init_timeout_s=get.seconds(value, "init_timeout_s", positive=True),
         shared_network=get.flag(value, "shared_network"),
+        retry=get.flag_or_none(value, "retry"),
     )
 
 

@@ -40,6 +40,7 @@ class PoolDefaults(msgspec.Struct, frozen=True, kw_only=True):
 
     isolation: Isolation = "session"
     long_lived: bool = False
+    retry: bool = False
 
 
 class Ingredients(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +131,7 @@ def pooling_of(entry: ServerEntry, defaults: PoolDefaults) -> Pooling:
         timeout_s=_given(policy.timeout_s, limits.CALL_TIMEOUT_S),
         init_timeout_s=_given(policy.init_timeout_s, limits.INITIALIZE_TIMEOUT_S),
         long_lived=entry.long_lived or defaults.long_lived,
+        retry=defaults.retry if policy.retry is None else policy.retry,
     )
 
 

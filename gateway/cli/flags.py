@@ -139,6 +139,10 @@ def _define_running(parser: Parser) -> None:
     parser.switch(
         "--long-lived", help="keep each server of a client's session for the whole session"
     )
+    parser.switch(
+        "--retry",
+        help="send a call again, once, whose outcome is unknown, if its tool is annotated read-only or idempotent",
+    )
     parser.choice(
         "--isolation",
         get_args(Isolation),
@@ -217,6 +221,7 @@ def read_run(arguments: Namespace, invocation: Invocation) -> GatewayOptions:
         memory_bytes=arguments.memory,
         memory_budget_bytes=arguments.memory_budget,
         long_lived=arguments.long_lived,
+        retry=arguments.retry,
         link=arguments.link,
         static=arguments.static,
         isolation=arguments.isolation,

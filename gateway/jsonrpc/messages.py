@@ -60,4 +60,8 @@ class Untaken(Failure, frozen=True, gc=False):
     """
 
 
+class OutcomeUnknown(Failure, frozen=True, gc=False):
+    """Said by a pipe itself: the request was on its way, and nobody knows whether it was executed; others go on."""
+
+
 Message = Request | Notification | Result | Failure

@@ -17,9 +17,9 @@ import trio
 
 from gateway import limits
 from gateway.catalog.model import RemoteLaunch
-from gateway.errors import GatewayError, Unavailable
+from gateway.errors import GatewayError, Unavailable, UpstreamError
 from gateway.jsonrpc.codec import failure
-from gateway.jsonrpc.messages import Id, Message, Request, Untaken
+from gateway.jsonrpc.messages import Id, Message, OutcomeUnknown, Request, Untaken
 from gateway.telemetry.log import get_logger
 from gateway.upstreams.credentials import Credentials
 from gateway.upstreams.http_conversation import Conversation
@@ -167,6 +167,8 @@ class HttpPipe:
         elif self._is_declined(message, error):
             self.declined = message
             self._end(str(error))
+        elif isinstance(error, UpstreamError) and error.outcome_unknown:
+            await self._inbox.put(OutcomeUnknown(message.id, error.code, str(error)))
         else:
             await self._inbox.put(failure(error, message.id))
 

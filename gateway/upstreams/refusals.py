@@ -12,6 +12,8 @@ from gateway.errors import Gone, UpstreamError
 from gateway.upstreams.retry_after import retry_after_s
 
 _RETRYABLE: Final = {408, 429, 502, 503, 504}
+_BROKEN_OFF: Final = {502, 504}
+"""What a proxy says whose server gave no answer, though it may have executed something."""
 _REASONS: Final[Mapping[int, str]] = {
     401: "refuses the credentials (401): {credentials}",
     403: "forbids this (403): {credentials}, and what it is allowed to do",
@@ -20,7 +22,9 @@ _REASONS: Final[Mapping[int, str]] = {
     407: "is behind a proxy that wants credentials (407): set them in HTTPS_PROXY",
     413: "takes no message of this size (413)",
     429: "gets too many requests (429): try again {later}",
+    502: "is behind a proxy that got no answer from it (502): the outcome is unknown",
     503: "is not available now (503): try again {later}",
+    504: "is behind a proxy that got no answer in time (504): the outcome is unknown",
 }
 _REASONS_BY_CLASS: Final[Mapping[int, str]] = {
     3: "redirects elsewhere ({status}): write its final address into the url of its entry",
@@ -39,6 +43,7 @@ class Refused(UpstreamError):
         self.status = status
         self.retry_after_s = retry_after_s
         self.retryable = status in _RETRYABLE
+        self.outcome_unknown = status in _BROKEN_OFF
 
 
 class SessionLost(Gone):

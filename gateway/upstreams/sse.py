@@ -15,9 +15,9 @@ import trio
 
 from gateway import limits
 from gateway.catalog.model import RemoteLaunch
-from gateway.errors import GatewayError, Gone, ProtocolFault
+from gateway.errors import GatewayError, Gone, ProtocolFault, UpstreamError
 from gateway.jsonrpc.codec import failure
-from gateway.jsonrpc.messages import Message, Request, Untaken
+from gateway.jsonrpc.messages import Failure, Message, OutcomeUnknown, Request, Untaken
 from gateway.telemetry.log import get_logger
 from gateway.upstreams.addresses import within
 from gateway.upstreams.credentials import Credentials
@@ -173,7 +173,7 @@ class SsePipe:
             await self._lose_session(error, message)
         except GatewayError as error:
             if isinstance(message, Request):
-                await self._inbox.put(failure(error, message.id))
+                await self._inbox.put(_failure(error, message))
             else:
                 _log.warning("upstream_message_lost", server=self._server, reason=str(error))
 
@@ -188,3 +188,10 @@ class SsePipe:
         self._posts.close(why)
         self._inbox.end(why)
         self._running.cancel()
+
+
+def _failure(error: GatewayError, request: Request) -> Failure:
+    """What becomes of a request that was not taken, or may have been."""
+    if isinstance(error, UpstreamError) and error.outcome_unknown:
+        return OutcomeUnknown(request.id, error.code, str(error))
+    return failure(error, request.id)

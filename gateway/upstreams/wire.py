@@ -74,7 +74,7 @@ class Reply:
             return await anext(self._chunks, b"")
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise Broken(
-                f"{self._who} broke the connection before its answer was complete"
+                f"{self._who} broke the connection before its answer was complete: the outcome is unknown"
             ) from error
 
     async def read(self, max_bytes: int) -> bytes:
@@ -263,7 +263,9 @@ class Wire:
                 f"{self.who} cannot be asked: check url and headers of its entry"
             ) from error
         except httpx.HTTPError as error:
-            raise Broken(f"{self.who} broke the connection before it answered") from error
+            raise Broken(
+                f"{self.who} broke the connection before it answered: the outcome is unknown"
+            ) from error
 
 
 def _make_client(headers: list[tuple[bytes, bytes]]) -> httpx.AsyncClient:

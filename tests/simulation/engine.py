@@ -85,7 +85,7 @@ class SimLink:
         self.name = name
         self.kind = "memory"
         self.is_removed = False
-        self.served = Served(name, isolation)
+        self.served = Served(name, isolation, repeats=character.retry and character.annotated)
         self.character = character
         self._engine = engine
         self._status: int | None = None

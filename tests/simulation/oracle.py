@@ -168,7 +168,8 @@ class Oracle:
         """A server was sent a call."""
         ticket = self.tickets[number - 1]
         count = self._received[number] = self._received.get(number, 0) + 1
-        if count > ticket.sends + self._excess.get(number, 0):
+        allowed = ticket.sends * (2 if container.repeats else 1)
+        if count > allowed + self._excess.get(number, 0):
             self.violate(4, f"call {number} was sent to {container.name} once more")
         owner = {
             "session": ticket.owner,
@@ -195,6 +196,8 @@ class Served:
     name: str
     isolation: str
     owner: str | None = None
+    repeats: bool = False
+    """A call may be sent once more though it may have been executed: that is switched on, and its tool only reads."""
 
 
 def _brief(answer: dict[str, Any] | None) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from actors import assignment
 from actors.assignment import Slot
 from actors.call import Call, Deadlines
+from actors.client_view import ClientView
 from actors.pool_keeper import PoolKeeper
 from actors.session import Session
 from actors.upstream import Upstream, failure_of
@@ -22,7 +23,7 @@ from gateway import limits
 from gateway.errors import GatewayError, Gone
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Request, Result
-from gateway.ports import Outlet
+from gateway.ports import Outlet, Route
 from gateway.upstreams.stdio import StdioPipe
 
 
@@ -91,6 +92,11 @@ def _sends_again(upstream: Upstream, error: GatewayError) -> None:
 _end = Upstream.end
 
 
+def _is_harmless(_view: ClientView, _method: str, _route: Route) -> bool:
+    """Whatever a tool says of itself, it may be executed twice."""
+    return True
+
+
 def _takes_any_number(session: Session, request: Request, outlet: Outlet) -> None:
     """Without the look at how many requests wait."""
     with patch("gateway.limits.MAX_INFLIGHT_PER_SESSION", 10**9):
@@ -126,6 +132,7 @@ SABOTAGE: Final[Mapping[str, Sabotage]] = {
         ("left", 3, "servers left running", _replace(StdioPipe, "aclose", _leaves_it_running)),
         ("idle", 3, "nothing stops when idle", _replace(assignment, "expired", _never_idle)),
         ("again", 4, "calls sent again", _replace(Upstream, "end", _sends_again)),
+        ("hints", 4, "no look at annotations", _replace(ClientView, "is_harmless", _is_harmless)),
         ("starts", 5, "starts that hang others", _replace(limits, "START_PLACE_S", 10**9)),
         ("requests", 6, "no bound on requests", _replace(Session, "_request", _takes_any_number)),
         ("max", 6, "no bound on containers", _replace(assignment, "place", _starts_always)),

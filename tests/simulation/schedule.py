@@ -91,6 +91,10 @@ class Character(msgspec.Struct, frozen=True, kw_only=True):
     troubles: tuple[str, ...] = ()
     odds: float = 0.0
     """How many calls meet one of the troubles."""
+    retry: bool = False
+    """Calls whose outcome is unknown are to be sent once more where that does no harm."""
+    annotated: bool = False
+    """Its tool says that it reads only."""
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True):
@@ -119,7 +123,9 @@ def draw(seed: int) -> Schedule:
     steady = Character(
         name="steady", era=random.choice(("legacy", "modern")), isolation=random.choice(ISOLATIONS), max=20
     )  # fmt: skip
-    others = [_character(random, f"s{number}") for number in range(1, random.randint(2, 4))]
+    others = [
+        _character(random, f"s{number}", seed + number) for number in range(1, random.randint(2, 4))
+    ]
     kinds, weights = list(WEIGHTS), list(WEIGHTS.values())
     # Some runs have few kinds of faults, so that what they hide behind is seen as well.
     for index, kind in enumerate(kinds):
@@ -141,7 +147,7 @@ _RARE: Final = 6
 _LEFT_OUT: Final = 0.4
 
 
-def _character(random: Random, name: str) -> Character:
+def _character(random: Random, name: str, seed: int) -> Character:
     troubles = tuple(random.sample(TROUBLES, random.randint(0, 4)))
     return Character(
         name=name,
@@ -161,6 +167,8 @@ def _character(random: Random, name: str) -> Character:
         dies_at=random.choice((0, 0, 0, 1, 2, 5)),
         troubles=troubles,
         odds=random.choice((0.2, 0.6)) if troubles else 0.0,
+        retry=seed % 4 > 0,
+        annotated=seed % 2 > 0,
     )
 
 

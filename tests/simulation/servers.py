@@ -136,7 +136,10 @@ class Server:
         await self._reply(message, hello)
 
     async def _list(self, message: dict[str, Any]) -> None:
-        tools = [*TOOLS, {"name": f"new{self._lists}", "inputSchema": {"type": "object"}}]
+        tools = [dict(tool) for tool in TOOLS]
+        if self._character.annotated:
+            tools[0]["annotations"] = {"readOnlyHint": True}
+        tools = [*tools, {"name": f"new{self._lists}", "inputSchema": {"type": "object"}}]
         await self._reply(message, {"tools": tools})
 
     async def _call(self, message: dict[str, Any]) -> None:

@@ -102,6 +102,7 @@ class World:
             timeout_s=character.timeout_s,
             init_timeout_s=character.init_timeout_s,
             long_lived=character.long_lived,
+            retry=character.retry,
         )
         self.servers[character.name] = server
         self.engine.characters[spec_hash] = (character, character.isolation)

@@ -181,7 +181,7 @@ async def test_a_death_fails_the_calls_in_flight_at_once_and_the_next_works(
     await wait_all_tasks_blocked()
     backend.opened[0].die("exit status 137")
     await wait_all_tasks_blocked()
-    assert answers.text(call) == "exit status 137"
+    assert answers.text(call) == "exit status 137; the call's outcome is unknown"
     backend.make = FakeServer
     fresh = answers.call()
     pool.submit(fresh)
@@ -202,7 +202,7 @@ async def test_what_is_learned_of_a_death_after_it_was_told_is_kept(
     server.close_s, server.learned = 0.5, "exited with status 137"
     server.die("closed its output")
     await wait_all_tasks_blocked()
-    assert answers.text(call) == "closed its output"
+    assert answers.text(call) == "closed its output; the call's outcome is unknown"
     assert pool.state().last_error == ""
     await trio.sleep(1)
     assert pool.state().last_error == "exited with status 137"

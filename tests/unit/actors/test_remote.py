@@ -191,6 +191,32 @@ async def test_a_call_of_any_isolation_is_healed(owner: str) -> None:
     assert far.opened == 2
 
 
+@pytest.mark.parametrize(("harmless", "executed"), [(True, 2), (False, 1)])
+@pytest.mark.parametrize("how", ["hang up", "502", "504", "stream"])
+async def test_a_call_whose_answer_is_lost_is_repeated_only_where_that_is_allowed(
+    how: str, *, harmless: bool, executed: int
+) -> None:
+    """Its client gets an answer, or is told that the outcome is unknown; the session lives on."""
+    far = Far()
+
+    async def lose(exchange: Exchange, _request: Request) -> None:
+        far.serve_call = far.answer_call
+        far.executed += 1
+        if how.isdigit():
+            await exchange.respond(int(how))
+            return
+        if how == "stream":
+            await exchange.start(200, **EVENTS)
+            await exchange.send(b": working\n\n")
+        raise HangUp
+
+    far.serve_call = lose
+    async with calling(far, retry=True) as (client, _):
+        text = await client.call(harmless=harmless)
+        assert ("the outcome is unknown" in text) is not harmless
+    assert (far.opened, far.executed) == (1, executed)
+
+
 # --- refusals -----------------------------------------------------------------------------------------------------
 
 

@@ -173,13 +173,14 @@ def test_config_tools_and_mounts_reach_their_server(house: HomeFolder) -> None:
 
 
 def test_flags_are_defaults_of_all_servers(furnished: HomeFolder) -> None:
-    """Memory, processors, isolation, long life."""
+    """Memory, processors, isolation, long life, retries."""
     server = furnished.load(
-        cpus=0.5, memory_bytes=2**28, long_lived=True, isolation="call"
+        cpus=0.5, memory_bytes=2**28, long_lived=True, isolation="call", retry=True
     ).servers["a"]
     assert isinstance(server.launch, ContainerLaunch)
     assert (server.launch.cpus, server.launch.memory_bytes) == (0.5, 2**28)
     assert (server.pooling.isolation, server.pooling.long_lived) == ("call", True)
+    assert server.pooling.retry
 
 
 def test_links_are_followed_only_where_the_engine_sees_them(

@@ -179,6 +179,7 @@ def test_caps_lose_their_prefix() -> None:
         ("{image: a, pool: {max: 0}}", "`max`"),
         ("{image: a, pool: {timeout_s: 0}}", "`timeout_s`"),
         ("{image: a, pool: {shared_network: maybe}}", "`shared_network`"),
+        ("{image: a, pool: {retry: sometimes}}", "`retry`"),
         ("{image: a, resources: {limits: {memory: much}}}", "amount of memory"),
         ("{image: a, resources: {limits: {cpu: none}}}", "processors"),
         ("{image: a, resources: {limits: {pids: 0}}}", "`pids`"),

@@ -56,12 +56,14 @@ def test_pool_defaults_are_filled_in() -> None:
         init_timeout_s=limits.INITIALIZE_TIMEOUT_S,
         long_lived=False,
     )
-    flags = PoolDefaults(isolation="call", long_lived=True)
-    own = "registry: {a: {image: a, pool: {isolation: shared, warm: 0, idle_s: 0}}, b: {image: b}}"
+    flags = PoolDefaults(isolation="call", long_lived=True, retry=True)
+    own = "registry: {a: {image: a, pool: {isolation: shared, warm: 0, idle_s: 0, retry: false}}, b: {image: b}}"
     servers = build(own, pool=flags).servers
     assert (servers["a"].pooling.isolation, servers["a"].pooling.idle_s) == ("shared", 0.0)
     assert servers["a"].pooling.long_lived
     assert servers["b"].pooling.isolation == "call"
+    assert (servers["a"].pooling.retry, servers["b"].pooling.retry) == (False, True)
+    assert build("registry: {a: {image: a, pool: {retry: true}}}").servers["a"].pooling.retry
 
 
 def test_entry_that_cannot_be_launched_is_a_fault_and_stays_available() -> None:

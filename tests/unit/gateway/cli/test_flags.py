@@ -67,7 +67,7 @@ def test_every_flag_reaches_its_option(tmp_path: Path) -> None:
         "--transport=sse", "--port=9", "--host=::1", "--allow-host=h", "--allow-origin=o",
         "--allow-unauthenticated", f"--tls-cert={tmp_path}/cert.pem", f"--tls-key={tmp_path}/key.pem",
         "--names=prefix", "--schema-compat", "--drain-timeout=3s", "--cpus=2", "--memory=1G", "--long-lived",
-        "--isolation=call", "--link=attach", "--static", "--log-calls=false", "--verbose", "--log=l", "--dry-run",
+        "--isolation=call", "--retry", "--link=attach", "--static", "--log-calls=false", "--verbose", "--log=l", "--dry-run",
         "--debug",
     )  # fmt: skip
     assert found == GatewayOptions(
@@ -100,6 +100,7 @@ def test_every_flag_reaches_its_option(tmp_path: Path) -> None:
         memory_bytes=1024**3,
         long_lived=True,
         isolation="call",
+        retry=True,
         link="attach",
         static=True,
         log_calls=False,

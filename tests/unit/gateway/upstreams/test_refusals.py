@@ -18,7 +18,7 @@ WITHOUT_HEADERS = Asked("fake", "https://h/mcp", ())
         (407, "HTTPS_PROXY"),
         (413, "takes no message of this size"),
         (422, "refuses the request (422 "),
-        (502, "failed to handle the request (502 Bad Gateway)"),
+        (502, "got no answer from it (502): the outcome is unknown"),
         (599, "failed to handle the request (599)"),
         (799, "refuses the request (799)"),
     ],
