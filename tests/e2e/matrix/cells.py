@@ -41,8 +41,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 
     `package` is what is installed, `library` the name by which its program knows it. `transports` are those of each era
     that it speaks. `lacks` says of a step why it cannot be done with this client; of a transport, why it has none.
-    `old_only` says of a transport why it has no modern era. `may_miss_last_report`: it forgets a call before it has seen to
-    a notification that came in one go with the answer.
+    `old_only` says of a transport why it has no modern era. `may_miss_late_reports`: it forgets a call before it has seen
+    to notifications that came in one go with the answer.
     """
 
     title: str
@@ -51,7 +51,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     transports: Mapping[Era, tuple[Transport, ...]]
     lacks: Mapping[Step | Transport, str] = {}
     old_only: Mapping[Transport, str] = {}
-    may_miss_last_report: bool = False
+    may_miss_late_reports: bool = False
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -93,14 +93,14 @@ CLIENTS: Final[Mapping[str, Client]] = {
         title="npm `@modelcontextprotocol/sdk` 1.32.2",
         package="@modelcontextprotocol/sdk@1.32.2",
         library="sdk-1",
-        may_miss_last_report=True,
+        may_miss_late_reports=True,
         transports={"legacy": _ALL},
     ),
     "client-2": Client(
         title="npm `@modelcontextprotocol/client` 2.4.0",
         package="@modelcontextprotocol/client@2.4.0",
         library="client-2",
-        may_miss_last_report=True,
+        may_miss_late_reports=True,
         transports=_BOTH_ERAS,
         lacks={"websocket": _NO_WEBSOCKET},
     ),

@@ -73,10 +73,8 @@ def _lacks() -> Iterator[str]:
             f"{REVISIONS['modern']} over {TRANSPORTS[transport]}: {why}"
             for transport, why in client.old_only.items()
         ]
-        if client.may_miss_last_report:
-            reasons.append(
-                "progress: may miss the last report where it comes in one go with the answer"
-            )
+        if client.may_miss_late_reports:
+            reasons.append("progress: may miss reports that come in one go with the answer")
         if len(client.transports) == 1:
             reasons.append(f"{REVISIONS['modern']}: speaks the handshake's revisions only")
         yield f"- {client.title}. {'; '.join(reasons)}."
