@@ -22,7 +22,7 @@ from gateway.upstreams.events import EventStream, Resumption
 from gateway.upstreams.frames import Frames
 from gateway.upstreams.http_answers import EVENT_STREAM, answers, read_error, read_messages
 from gateway.upstreams.http_session import HttpSession
-from gateway.upstreams.refusals import Refused, SessionLost, refusal
+from gateway.upstreams.refusals import Refused, SessionLost, other_era, refusal
 from gateway.upstreams.wire import Broken, Reply, Wire
 
 Deliver = Callable[[Message], Awaitable[None]]
@@ -145,6 +145,8 @@ class Conversation:
         """
         message = await read_error(reply)
         if message is not None and discover.is_modern_error(message):
+            if not self.session.is_opened_by(request):
+                raise other_era(self._wire.asked)
             # Whatever id it names: no session is lost, nor is this an older transport.
             message = msgspec.structs.replace(message, id=request.id)
         if message is None or message.id != request.id:

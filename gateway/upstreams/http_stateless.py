@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -29,7 +30,7 @@ from gateway.upstreams.http_answers import (
 )
 from gateway.upstreams.modern_requests import ModernRequest
 from gateway.upstreams.param_book import ParamHeaderBook, ParamHeaders
-from gateway.upstreams.refusals import refusal
+from gateway.upstreams.refusals import other_era, refusal
 from gateway.upstreams.tool_reading import ToolReading
 from gateway.upstreams.wire import Broken, Reply, Wire
 
@@ -192,9 +193,22 @@ class Stateless:
 
         Raises:
             Refused: there is none, or the status says it better.
+            SessionLost: nobody has read the request, for the server speaks the other era by now.
         """
         said = await read_error(reply)
+        if _is_of_the_other_era(request, reply.status, said):
+            raise other_era(self._wire.asked)
         if said is not None and (said.id == request.id or reply.status not in _ON_THE_WAY):
             return msgspec.structs.replace(said, id=request.id)
         text = "" if said is None else said.message
         raise refusal(self._wire.asked, reply.status, reply.headers, said=text, in_session=False)
+
+
+def _is_of_the_other_era(request: Request, status: int, said: Failure | None) -> bool:
+    """Whether a refusal is that of an older server (transports, "Streamable HTTP", "Backward Compatibility").
+
+    A probe is told so itself. What was looked at would be refused under its own id.
+    """
+    if status != HTTPStatus.BAD_REQUEST or request.method == discover.METHOD or said is None:
+        return False
+    return said.id != request.id and not discover.is_modern_error(said)

@@ -47,7 +47,7 @@ class Refused(UpstreamError):
 
 
 class SessionLost(Gone):
-    """The server no longer knows our session: the pipe is of no further use, a new one may be."""
+    """The server no longer knows our session, or our revision: the pipe is of no further use, a new one may be."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -56,6 +56,14 @@ class Asked(msgspec.Struct, frozen=True):
     server: str
     address: str
     header_names: tuple[str, ...]
+
+
+def other_era(asked: Asked) -> SessionLost:
+    """The error of a request that a server refused unread, for it has come to speak the other era."""
+    return SessionLost(
+        f"server {asked.server!r} ({asked.address}) no longer speaks the revision of the protocol that it did; the next "
+        "call asks it anew"
+    )
 
 
 def refusal(

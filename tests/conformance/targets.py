@@ -147,10 +147,12 @@ def _mounted(notes: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def served(fixture: Fixture, folder: Path, notes: Path | None = None) -> Iterator[str]:
-    """The URL of the fixture over Streamable HTTP."""
+def served(
+    fixture: Fixture, folder: Path, notes: Path | None = None, *, port: int = 0
+) -> Iterator[str]:
+    """The URL of the fixture over Streamable HTTP, on a free port where none is named."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
+    port = port or _free_port()
     with (folder / "fixture.log").open("ab") as log:
         process = subprocess.Popen(
             [str(client_venv(SDK)), "-m", f"fixture.{fixture}", "http", str(port)],

@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from gateway import limits
+from tests.conformance.targets import Fixture, served
 from tests.e2e.gateways import Pipe, text_of
 from tests.e2e.places import Place
 from tests.e2e.published import PUBLISHED, Step, Target
@@ -62,6 +63,28 @@ async def test_a_remote_server_is_restarted(place: Place, version: str) -> None:
         async with serving(version, "streamable-http", port):
             assert client.call("greet", name="Cleo") == "Hello, Cleo!"
             assert client.log.count("call_sent_anew") == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("legacy_only", "modern_only"), ("modern_only", "legacy_only")]
+)
+def test_a_remote_server_that_changes_its_era(
+    place: Place, before: Fixture, after: Fixture
+) -> None:
+    """The gateway that knew the older one finds out; so does the next gateway, which has only read of it."""
+    port = free_port()
+    url = f"http://localhost:{port}/mcp"
+    place.write({"far": {"type": "remote", "remote": {"url": url, "transport_type": "http"}}})
+    simple = "This is a simple text response for testing."
+    with place.stdio() as client:
+        client.initialize()
+        with served(before, place.folder, port=port):
+            assert client.call("test_simple_text") == simple
+        with served(after, place.folder, port=port):
+            assert client.call("test_simple_text") == simple
+    with served(before, place.folder, port=port), place.stdio() as client:
+        client.initialize()
+        assert client.call("test_simple_text") == simple
 
 
 async def test_a_rotated_secret_reaches_a_server_that_refuses_the_old_one(place: Place) -> None:

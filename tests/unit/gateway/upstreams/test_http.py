@@ -787,3 +787,21 @@ async def test_an_odd_answer_to_initialize_is_for_whoever_asked() -> None:
         assert await call(pipe, 0, "initialize") == Result(0, msgspec.Raw(b"[1]"))
         await call(pipe)
     assert "mcp-protocol-version" not in server.requests[1].headers
+
+
+async def test_a_refusal_of_a_modern_server_in_a_session_means_that_nobody_has_read_the_request() -> (
+    None
+):
+    """It has taken the place of an older one; the call may go to it anew."""
+    speaks = McpOverHttp()
+
+    async def handle(exchange: Exchange) -> None:
+        if b"initialize" in exchange.request.body:
+            await speaks(exchange)
+            return
+        error = Failure(2, -32022, "Unsupported protocol version")
+        await exchange.respond(400, encode(error), content_type="application/json")
+
+    async with running(handle) as (pipe, _):
+        assert isinstance(await call(pipe, 1, "initialize"), Result)
+        assert isinstance(await call(pipe, 2), Untaken)

@@ -9,7 +9,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from gateway import limits
 from gateway.jsonrpc.codec import encode
-from gateway.jsonrpc.messages import Failure, Message, Notification, Request, Result
+from gateway.jsonrpc.messages import Failure, Message, Notification, Request, Result, Untaken
 from gateway.jsonrpc.sse import comment, encode_event
 from gateway.mcp import headers
 from gateway.ports import MessagePipe
@@ -419,3 +419,18 @@ async def test_a_call_can_be_cancelled_while_the_list_is_read() -> None:
         pipe.send(cancelled(1))
         assert isinstance(await ask(pipe, modern(2, "tools/call", name="x")), Result)
     assert [b"tools/list" in seen.body for seen in server.requests] == [True, True, False]
+
+
+@pytest.mark.parametrize("method", ["tools/call", "server/discover"])
+async def test_a_refusal_of_an_older_server_means_that_nobody_has_read_the_request(
+    method: str,
+) -> None:
+    """It has taken the place of a modern one. A probe is told what it says; a call may go to it anew."""
+
+    async def handle(exchange: Exchange) -> None:
+        error = Failure("server-error", -32600, "Bad Request: Unsupported protocol version")
+        await exchange.respond(400, encode(error), **JSON)
+
+    async with running(handle) as (pipe, _):
+        failure = await refused(pipe, modern(1, method, name="echo"))
+        assert isinstance(failure, Untaken) == (method == "tools/call")
