@@ -11,6 +11,7 @@ from actors.listings import Listings
 from gateway.errors import UnknownTarget
 from gateway.mcp import harmless
 from gateway.mcp.listing import KINDS, Kind, ServerLists
+from gateway.mcp.targets import Named
 from gateway.mcp.versions import Era
 from gateway.ports import Route
 from gateway.routing import Directory
@@ -98,7 +99,7 @@ class ClientView:
         self._own = None
         return True
 
-    def route(self, method: str, name: str) -> Route:
+    def route(self, kind: Named, name: str) -> Route:
         """Where an exposed name leads.
 
         Raises:
@@ -106,12 +107,12 @@ class ClientView:
         """
         directory = self.directory
         try:
-            match method:
-                case "tools/call":
+            match kind:
+                case "tool":
                     return directory.tool(name)
-                case "prompts/get" | "ref/prompt":
+                case "prompt":
                     return directory.prompt(name)
-                case "ref/resource":
+                case "template":
                     return directory.template(name)
                 case _:
                     return directory.resource(name)
@@ -129,10 +130,10 @@ class ClientView:
         tools = lists.tools if lists is not None else ()
         return any(tool.key == route.name and harmless.is_harmless(tool.fields) for tool in tools)
 
-    def knows(self, method: str, name: str) -> bool:
+    def knows(self, kind: Named, name: str) -> bool:
         """Whether an exposed name leads anywhere yet."""
         try:
-            self.route(method, name)
+            self.route(kind, name)
         except UnknownTarget:
             return False
         return True

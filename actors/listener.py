@@ -27,9 +27,6 @@ from gateway.telemetry.log import get_logger
 
 log = get_logger("listener")
 
-_READ = "resources/read"
-"""Who is read is who can be watched."""
-
 
 class Watch(msgspec.Struct, frozen=True):
     """A resource that is followed where an owner's calls work."""
@@ -94,7 +91,7 @@ class Listener:
 
     def _knows_all(self) -> bool:
         """Whether it is known where its resources are."""
-        return all(self._view.knows(_READ, uri) for uri in self._honoured.uris)
+        return all(self._view.knows("resource", uri) for uri in self._honoured.uris)
 
     def close(self, *, still_watched: Callable[[Watch], bool]) -> None:
         """Gives up what nobody else follows, and ends the stream.
@@ -163,7 +160,7 @@ class Listener:
         self._subscribed = True
         for uri in self._honoured.uris:
             try:
-                route = self._view.route(_READ, uri)
+                route = self._view.route("resource", uri)
             except GatewayError:
                 continue
             if (door := self._house.door(route.server)) is None:

@@ -36,7 +36,7 @@ from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request
 from gateway.mcp import handshake, log_levels, meta, params, versions
 from gateway.mcp.identity import SERVER_INFO
 from gateway.mcp.listing import LIST_METHODS, ServerLists
-from gateway.mcp.targets import TARGETS, TASKS, Target, read_target
+from gateway.mcp.targets import TARGETS, Target, read_target
 from gateway.ports import Outlet, Principal, Route
 from gateway.session_records import SessionRecord
 from gateway.telemetry.log import get_logger
@@ -295,7 +295,7 @@ class Session:
         """Routes a call; waits for unknown lists only where the name is not known yet."""
         if self._house.draining:
             raise Overloaded("the gateway is shutting down; connect again later")
-        if target.kind in TASKS:
+        if target.kind == "task":
             claims = self._house.task_ids.read(target.name, self.principal)
             route = Route(claims.server, claims.task_id)
             self._calls.send(request, outlet, target, route, owner=claims.owner)

@@ -36,7 +36,7 @@ from gateway.mcp import (
 )
 from gateway.mcp.meta import ModernMeta
 from gateway.mcp.sealed import Seal, StateClaims
-from gateway.mcp.targets import TASKS, Target
+from gateway.mcp.targets import Target
 from gateway.ports import Outlet, Principal
 from gateway.telemetry.refusals import refused
 
@@ -176,7 +176,7 @@ class StatelessCalls:
         self._calls[call_id] = call
         call.open_round(opened, {})
         if (
-            target.kind in TASKS
+            target.kind == "task"
             or self._view.knows(target.kind, target.name)
             or self._view.complete(limits.CALL_TIMEOUT_S)
         ):

@@ -27,7 +27,7 @@ from gateway.mcp import input_required, meta, params, tasks
 from gateway.mcp.meta import ModernMeta
 from gateway.mcp.params import Fields
 from gateway.mcp.profile import profile_of, stranger
-from gateway.mcp.targets import TASKS, Target
+from gateway.mcp.targets import Target
 from gateway.ports import Principal, Route
 
 
@@ -124,7 +124,7 @@ class StatelessSending:
             UnknownTarget, StateRefused
         """
         target = order.target
-        if target.kind not in TASKS:
+        if target.kind != "task":
             return self._view.route(target.kind, target.name), ""
         claims = self._house.task_ids.read(target.name, order.principal)
         return Route(claims.server, claims.task_id), claims.owner
@@ -136,7 +136,7 @@ class StatelessSending:
             StateRefused: they go on with a call that a server asked to be made again, and it is another one by now.
         """
         fields = meta.unstamp(order.target.renamed(route.name))
-        if order.target.kind in TASKS:
+        if order.target.kind == "task":
             return fields
         fields = input_required.without_responses(fields)
         if door.spoken.modern or (order.inner is not None and door.spoken.modern is None):

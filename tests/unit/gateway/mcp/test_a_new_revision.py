@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -11,7 +11,9 @@ from msgspec import Raw, structs
 from trio.testing import MockClock
 
 from gateway.jsonrpc.messages import Failure, Message, Request, Result
-from gateway.mcp import era, meta, params, versions
+from gateway.mcp import era, meta, methods, params, versions
+from gateway.mcp.methods import Method
+from gateway.mcp.targets import TARGETS
 from gateway.mcp.versions import Version
 from tests.fakes.house import FakeBackend
 from tests.fakes.modern_server import PREFIX, REVISION, ModernServer
@@ -33,6 +35,9 @@ class FutureServer(ModernServer):
         members = json.loads(bytes(request.params or b"{}"))
         if members.get("_meta", {}).get(STAMP) != NEW:
             return Failure(request.id, -32022, "unsupported", raw({"supported": [NEW]}))
+        if request.method == "tools/search":
+            found = {"resultType": "complete", "found": [members["name"]]}
+            return Result(request.id, raw(found))
         members["_meta"][STAMP] = REVISION
         answer = super()._answer(structs.replace(request, params=raw(members)))
         if not isinstance(answer, Result):
@@ -47,12 +52,15 @@ class FutureServer(ModernServer):
 
 @pytest.fixture(autouse=True)
 def _new_revision(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Step 1, a row; step 3, what it says otherwise."""
+    """Step 1, a row; step 2, a method that goes to one server; step 3, what it says otherwise."""
     rows = (Version(name=NEW, era="modern"), *versions.VERSIONS)
     monkeypatch.setattr(versions, "VERSIONS", rows)
     monkeypatch.setattr(versions, "MODERN", (NEW, *versions.MODERN))
     monkeypatch.setattr(versions, "NEWEST", NEW)
     monkeypatch.setattr(versions, "_BY_NAME", {row.name: row for row in rows})
+    search = Method("tools/search", "client", since=NEW, target="tool")
+    monkeypatch.setattr(methods, "METHODS", {**methods.METHODS, search.name: search})
+    monkeypatch.setitem(cast("dict[str, object]", TARGETS), search.name, ("tool", "name"))
     before = era.result_to_legacy
 
     def result_to_legacy(method: str, result: Raw, *, version: str = versions.LATEST) -> Raw:
@@ -99,3 +107,20 @@ async def test_it_is_bridged(
     await trio.sleep(1)
     assert stream.answer["result"]["content"][0]["text"] == "fake says hello"
     assert stream.answer["result"].get("author") == author
+
+
+async def test_its_method_goes_to_the_server_of_the_tool(
+    world: Build, autojump_clock: MockClock
+) -> None:
+    """Under the server's own name for it, though clients see another."""
+    house = await world()
+    for server in ("one", "two"):
+        house.serve(server, FakeBackend(FutureServer))
+    client = Modern(house)
+    listed = client.ask("tools/list", _meta={STAMP: NEW})
+    await trio.sleep(5)
+    shown = [tool["name"] for tool in listed.answer["result"]["tools"]]
+    assert shown == ["one__echo", "two__echo"]
+    stream = client.ask("tools/search", name="two__echo", query="x", _meta={STAMP: NEW})
+    await trio.sleep(1)
+    assert stream.answer["result"]["found"] == ["echo"]
