@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 
+import msgspec
 import trio
 
 from actors.assignment import Slot
@@ -27,6 +28,7 @@ from actors.upstream import Listener, Opener, Upstream
 from gateway.catalog.model import EnabledServer
 from gateway.errors import BackendError, GatewayError, Gone
 from gateway.jsonrpc.messages import Notification
+from gateway.mcp import params
 from gateway.mcp.profile import ClientProfile, spoken_key
 from gateway.mcp.spoken import Spoken
 from gateway.ports import Freezer
@@ -241,7 +243,7 @@ class Container(Listener):
     def greeted(self, upstream: Upstream) -> None:
         """The handshake is done."""
         self.upstream = upstream
-        self._subscribing.begin(upstream, missed=self.lists.want)
+        self._subscribing.begin(upstream, missed=self.missed)
         self.idle_since = trio.current_time()
         took_ms = round(self.life.start_s * 1000)
         log.info("server_ready", server=self.server.name, name=upstream.pipe.name, ms=took_ms)
@@ -293,6 +295,15 @@ class Container(Listener):
         """The server says that a list changed: all are read again, several changes at once."""
         log.debug("list_changed", server=self.server.name, method=method)
         self.lists.announce()
+
+    def missed(self) -> None:
+        """Whatever it tells unasked may have changed: its lists, and what its owner has subscribed to."""
+        log.debug("news_missed", server=self.server.name)
+        self.lists.announce()
+        for uri in sorted(self._subscribing.uris):
+            fields = {"uri": msgspec.Raw(uri)}
+            updated = Notification("notifications/resources/updated", params.pack(fields))
+            self._keeper.notified(self, updated)
 
     def notified(self, notification: Notification) -> None:
         """A notification that belongs to no call."""

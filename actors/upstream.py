@@ -32,6 +32,7 @@ from gateway.jsonrpc.messages import (
     Failure,
     Id,
     Message,
+    Missed,
     Notification,
     OutcomeUnknown,
     Request,
@@ -77,6 +78,9 @@ class Listener:
 
     def list_changed(self, method: str) -> None:
         """A `notifications/*/list_changed` came."""
+
+    def missed(self) -> None:
+        """What the server said unasked may not have arrived."""
 
     def notified(self, notification: Notification) -> None:
         """A notification came that belongs to no single call (a log message, a resource update)."""
@@ -350,6 +354,8 @@ class Upstream:
                 self._settle_by_id(message.id, answer)
             case Request():
                 self._answer(message)
+            case Missed():
+                self._listener.missed()
             case Notification():
                 self._note(message)
 

@@ -87,6 +87,13 @@ REMOTE_KEEPALIVE_S: Final = 4.0
 """How long an unused connection is kept. Servers close theirs after 5 s, and a request must not meet the closing."""
 REMOTE_KEEPALIVE_CONNECTIONS: Final = 16
 """Unused connections kept per remote server."""
+REMOTE_PROBE_AFTER_S: Final = 30
+"""A connection to a remote server on which nothing is heard for so long is probed by the kernel: one whose other end vanished
+without a word would be waited on for ever."""
+REMOTE_PROBE_EVERY_S: Final = 10
+"""Between two such probes."""
+REMOTE_PROBES: Final = 3
+"""Probes without an answer after which the connection has broken."""
 REMOTE_CLOSE_S: Final = 2.0
 """For saying goodbye to a remote server, and again for closing its connections."""
 STREAM_LINGER_S: Final = 1.0

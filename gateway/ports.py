@@ -306,6 +306,8 @@ class MessagePipe(Protocol):
     async def receive(self) -> Message:
         """The server's next message. What is not a message is logged and skipped. One reader at a time.
 
+        Where something may not have arrived that the server said unasked, there is a `Missed`.
+
         A request that cannot be answered fails here, by a `Failure` of the pipe's own; by an `Untaken` where it may be sent
         anew over another pipe, by an `OutcomeUnknown` where it may have been executed.
 

@@ -64,4 +64,8 @@ class OutcomeUnknown(Failure, frozen=True, gc=False):
     """Said by a pipe itself: the request was on its way, and nobody knows whether it was executed; others go on."""
 
 
+class Missed(Notification, frozen=True, gc=False, tag_field="jsonrpc", tag="2.0"):
+    """Said by a pipe itself: what the server said unasked may not have arrived. Its method means nothing."""
+
+
 Message = Request | Notification | Result | Failure

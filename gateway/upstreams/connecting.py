@@ -1,11 +1,29 @@
-"""What is the same for every connection to a remote server: the entry's headers, and why none came about. No I/O."""
+"""What is the same for every connection to a remote server: the entry's headers, how it is watched, why none came about.
+
+Must not know what is sent over it.
+"""
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Mapping
+from typing import Any, Final
 
+from gateway import limits
 from gateway.errors import Unavailable
+
+# By name: not every system has all of them.
+_PROBING: Final = [
+    (getattr(socket, name), value)
+    for name, value in (
+        ("TCP_KEEPIDLE", limits.REMOTE_PROBE_AFTER_S),
+        ("TCP_KEEPINTVL", limits.REMOTE_PROBE_EVERY_S),
+        ("TCP_KEEPCNT", limits.REMOTE_PROBES),
+    )
+    if hasattr(socket, name)
+]
+"""How the kernel finds out that the other end has vanished."""
 
 
 def checked_headers(given: Mapping[str, str], who: str) -> list[tuple[bytes, bytes]]:
@@ -24,6 +42,18 @@ def checked_headers(given: Mapping[str, str], who: str) -> list[tuple[bytes, byt
             )
         headers.append((name.encode("ascii"), trimmed.encode()))
     return headers
+
+
+async def probe_when_silent(event: str, info: Mapping[str, Any]) -> None:
+    """Has the kernel look after each new connection. For httpx as an extension "trace": it is told what happens.
+
+    An option of its transport would do, but a client with a transport of ours would use no proxies.
+    """
+    if event == "connection.connect_tcp.complete":
+        connected = info["return_value"].get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _PROBING:
+            connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def why_not_connected(error: BaseException) -> str:

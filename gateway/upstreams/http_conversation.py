@@ -15,7 +15,7 @@ import msgspec
 
 from gateway import limits
 from gateway.errors import GatewayError, ProtocolFault, UpstreamError
-from gateway.jsonrpc.messages import Failure, Id, Message, Request
+from gateway.jsonrpc.messages import Failure, Id, Message, Missed, Request
 from gateway.mcp import discover
 from gateway.telemetry.log import get_logger
 from gateway.upstreams.events import EventStream, Resumption
@@ -86,6 +86,10 @@ class Conversation:
                 if isinstance(error, SessionLost) and resumption.connected:
                     raise
                 if not error.retryable:
+                    if resumption.connected:
+                        _log.warning(
+                            "upstream_listening_ended", server=self._server, reason=str(error)
+                        )
                     return
                 asked_s = error.retry_after_s if isinstance(error, Refused) else None
             await resumption.pause(asked_s or 0.0)
@@ -196,6 +200,9 @@ class Conversation:
                 raise self._refusal(reply, None)
             if reply.media_type != EVENT_STREAM:
                 raise ProtocolFault(f"{self._wire.who} offers no stream")
+            if resumption.connected and until is None and not resumption.last_event_id:
+                # Now that it is open: what comes from here on arrives.
+                await self._deliver_on(Missed("missed"))
             resumption.connected = True
             return await self._relay(reply, resumption, until=until)
 

@@ -22,7 +22,7 @@ from gateway.errors import Gone, ProtocolFault, Unavailable, UpstreamError
 from gateway.telemetry.refusals import refused
 from gateway.upstreams.addresses import origin, shown, within
 from gateway.upstreams.admission import Admission
-from gateway.upstreams.connecting import checked_headers, why_not_connected
+from gateway.upstreams.connecting import checked_headers, probe_when_silent, why_not_connected
 from gateway.upstreams.credentials import Credentials
 from gateway.upstreams.refusals import Asked
 from gateway.upstreams.retry_after import retry_after_s
@@ -244,7 +244,11 @@ class Wire:
             self._client.headers = checked_headers(self._credentials.headers, self.who)
         try:
             request = self._client.build_request(
-                method, url, headers=dict(headers), content=content
+                method,
+                url,
+                headers=dict(headers),
+                content=content,
+                extensions={"trace": probe_when_silent},
             )
             if content is not None:
                 request.stream = _Body(content)

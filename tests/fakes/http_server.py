@@ -120,12 +120,16 @@ class HttpServer:
 
 @asynccontextmanager
 async def serve(
-    handler: Handler, *, tls: ssl.SSLContext | None = None
+    handler: Handler,
+    *,
+    tls: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
 ) -> AsyncIterator[HttpServer]:
-    """A server on a free port of loopback, gone when the block ends."""
+    """A server on loopback, gone when the block ends; on a free port, unless it is named."""
     server = HttpServer(handler, tls=tls)
     async with trio.open_nursery() as nursery:
-        open_loopback = partial(trio.serve_tcp, server.serve_connection, 0, host="127.0.0.1")
+        open_loopback = partial(trio.serve_tcp, server.serve_connection, port, host=host)
         listeners = await nursery.start(open_loopback)
         server.port = listeners[0].socket.getsockname()[1]
         yield server

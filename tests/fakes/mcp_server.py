@@ -205,8 +205,9 @@ class McpOverSse:
         if exchange.request.method == "GET":
             await exchange.start(200, content_type="text/event-stream")
             self.stream = exchange
+            hung_up = self._hung_up
             await exchange.send(encode_event(self.endpoint.encode(), event="endpoint"))
-            await self._hung_up.wait()
+            await hung_up.wait()
             await exchange.finish()
         elif exchange.request.method == "POST" and "session" in exchange.request.target:
             # A connection of its own: this one goes on to answer, which may take another POST.
@@ -223,5 +224,6 @@ class McpOverSse:
             await self.stream.send(encode_event(frame))
 
     def hang_up(self) -> None:
-        """Ends the stream."""
+        """Ends the stream; the next one is another."""
         self._hung_up.set()
+        self._hung_up = trio.Event()

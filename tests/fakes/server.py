@@ -112,6 +112,10 @@ class FakeServer:
         """Sends a notification."""
         self._in.send_nowait(Notification(method, raw(fields) if fields is not None else None))
 
+    def say(self, message: Message) -> None:
+        """Sends a message as it is."""
+        self._in.send_nowait(message)
+
     def ask(self, request: Request) -> None:
         """Sends a request of the server's own."""
         self._in.send_nowait(request)

@@ -14,7 +14,7 @@ from actors.call import Answer, Call
 from gateway import limits
 from gateway.catalog.model import RemoteLaunch
 from gateway.errors import ImageMissing, StartFailed
-from gateway.jsonrpc.messages import Failure, Notification, Request, Result
+from gateway.jsonrpc.messages import Failure, Missed, Notification, Request, Result
 from gateway.mcp.profile import ClientProfile
 from tests.fakes.house import Answers, FakeBackend, FakeFreezer, Notes, enabled, make_pool
 from tests.fakes.modern_server import ModernServer
@@ -594,6 +594,26 @@ async def test_drift_is_noticed_when_a_server_runs(
         await wait_all_tasks_blocked()
     assert len(backend.opened[0].requests("tools/list")) == 1
     assert "fake" in notes.lists
+
+
+async def test_missed_news_are_made_up_for(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """The lists are read again, and the owner is told that what it subscribed to may have changed."""
+    backend, answers, notes = FakeBackend(), Answers(), Notes()
+    pool = make_pool(nursery, backend, notes=notes)
+    call = answers.call()
+    call.method, call.fields = "resources/subscribe", {"uri": raw("x://1")}
+    pool.submit(call)
+    await trio.sleep(1)
+    server = backend.opened[0]
+    read_before = len(server.requests("tools/list"))
+    server.say(Missed("missed"))
+    await trio.sleep(1)
+    assert len(server.requests("tools/list")) == read_before + 1
+    ((owner, _, notice),) = notes.notices
+    assert owner == "session:a"
+    assert notice == Notification("notifications/resources/updated", raw({"uri": "x://1"}))
 
 
 async def test_an_announced_change_concerns_the_owner_alone(

@@ -5,10 +5,13 @@ Each test counts what the server was sent: a call that may have been executed is
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
+import msgspec
 import pytest
 import trio
 from msgspec import structs
@@ -24,6 +27,7 @@ from gateway.mcp.profile import ClientProfile
 from tests.fakes.far_server import Far
 from tests.fakes.house import Answers, FakeBackend, enabled, make_pool
 from tests.fakes.http_server import Exchange, HangUp, HttpServer, serve
+from tests.fakes.mcp_server import McpOverSse
 
 PATIENCE_S = 10
 EVENTS = {"content_type": "text/event-stream"}
@@ -51,6 +55,11 @@ class Client:
 
     async def ended(self, call: Call) -> str:
         """The text of a call's answer."""
+        await self.wait(call)
+        return self.answers.text(call)
+
+    async def wait(self, call: Call) -> None:
+        """Returns once a call has ended."""
         done = trio.Event()
 
         def tell(_call: Call, _answer: Answer | None) -> None:
@@ -61,7 +70,6 @@ class Client:
             await done.wait()
         # Observers come before whoever made the call.
         await trio.lowlevel.checkpoint()
-        return self.answers.text(call)
 
 
 def far_server(
@@ -78,6 +86,30 @@ def far_server(
     return structs.replace(server, entry=entry, launch=launch)
 
 
+def over_http(entry: EnabledServer, load: Callable[[], Snapshot] | None = None) -> FakeBackend:
+    """What opens real pipes to that server."""
+    backend = FakeBackend()
+    backend.open = remote.opener_of(entry, load)  # type: ignore[assignment,method-assign] # a pipe is a pipe
+    return backend
+
+
+class Names(trio.abc.HostnameResolver):
+    """A name service that knows one address for every name; "" for none."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    async def getaddrinfo(self, _host: Any, port: Any, *_: Any, **__: Any) -> list[Any]:  # type: ignore[override] # for calls as trio makes them
+        """The address."""
+        if not self.address:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (self.address, port))]
+
+    async def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:
+        """Nobody asks."""
+        raise NotImplementedError
+
+
 @asynccontextmanager
 async def calling(
     far: Callable[[Exchange], Awaitable[None]], load: Load | None = None, **more: object
@@ -86,8 +118,7 @@ async def calling(
     with trio.fail_after(PATIENCE_S):
         async with serve(far) as server, trio.open_nursery() as nursery:
             entry = far_server(server.origin + "/mcp", **more)  # type: ignore[arg-type] # as it comes
-            backend = FakeBackend()
-            backend.open = remote.opener_of(entry, load and partial(load, entry))  # type: ignore[assignment,method-assign] # a pipe is a pipe
+            backend = over_http(entry, load and partial(load, entry))
             yield Client(make_pool(nursery, backend, entry)), server
             nursery.cancel_scope.cancel()
 
@@ -174,6 +205,41 @@ async def test_a_call_whose_stream_broke_is_not_sent_again() -> None:
     assert far.executed == 2
 
 
+async def test_a_name_that_leads_elsewhere_is_followed() -> None:
+    """The old place is gone; the new one knows no session, so that the call is sent there in a new one."""
+    names = Names("127.0.0.1")
+    old, new = Far(), Far()
+    with trio.fail_after(PATIENCE_S):
+        trio.socket.set_custom_hostname_resolver(names)
+        async with trio.open_nursery() as nursery:
+            async with serve(old) as server:
+                entry = far_server(f"http://far.example:{server.port}/mcp")
+                client = Client(make_pool(nursery, over_http(entry), entry))
+                assert await client.call() == "executed 1"
+            names.address = "127.0.0.2"
+            async with serve(new, host=names.address, port=server.port):
+                assert await client.call() == "executed 1"
+                nursery.cancel_scope.cancel()
+    assert (old.executed, new.executed, new.opened) == (1, 1, 1)
+
+
+async def test_a_name_that_leads_nowhere_for_a_while_is_told() -> None:
+    """Nothing was sent; the next call asks for the name again."""
+    names = Names("127.0.0.1")
+    far = Far()
+    trio.socket.set_custom_hostname_resolver(names)
+    with trio.fail_after(PATIENCE_S):
+        async with trio.open_nursery() as nursery, serve(far) as server:
+            entry = far_server(f"http://far.example:{server.port}/mcp")
+            client = Client(make_pool(nursery, over_http(entry), entry))
+            names.address = ""
+            assert "cannot be reached: [Errno -2] Name or service not known" in await client.call()
+            names.address = "127.0.0.1"
+            assert await client.call() == "executed 1"
+            nursery.cancel_scope.cancel()
+    assert far.executed == 1
+
+
 @pytest.mark.parametrize("owner", ["session:a", "call:x:1"])
 async def test_a_call_of_any_isolation_is_healed(owner: str) -> None:
     """Also one whose server serves nothing else."""
@@ -215,6 +281,20 @@ async def test_a_call_whose_answer_is_lost_is_repeated_only_where_that_is_allowe
         text = await client.call(harmless=harmless)
         assert ("the outcome is unknown" in text) is not harmless
     assert (far.opened, far.executed) == (1, executed)
+
+
+async def test_an_event_stream_that_ended_is_opened_anew_for_the_next_call() -> None:
+    """HTTP+SSE has no resuming: with its stream the session is over."""
+    speaks = McpOverSse()
+    async with calling(speaks, transport="sse") as (client, server):
+        for _ in range(2):
+            call = client.submit()
+            await client.wait(call)
+            assert isinstance(client.answers.ended[call], msgspec.Raw)
+            speaks.hang_up()
+            # A call that overtakes the news of that would be told that its outcome is unknown.
+            await trio.testing.wait_all_tasks_blocked(0.05)
+    assert len(server.seen("GET")) == 2
 
 
 # --- refusals -----------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from gateway import limits
 from gateway.catalog.model import RemoteLaunch
 from gateway.errors import Gone, Overloaded
 from gateway.jsonrpc.codec import encode
-from gateway.jsonrpc.messages import Failure, Notification, Request, Result, Untaken
+from gateway.jsonrpc.messages import Failure, Missed, Notification, Request, Result, Untaken
 from gateway.jsonrpc.sse import encode_event
 from gateway.ports import MessagePipe
 from gateway.upstreams.http import HttpPipe
@@ -521,6 +522,47 @@ async def test_the_server_speaks_first_on_a_stream_of_its_own() -> None:
     assert second.headers["mcp-session-id"] == "s"
 
 
+async def test_what_a_broken_stream_may_have_missed_is_told() -> None:
+    """Without event ids nobody knows what was said meanwhile; once the stream is open again, nothing more is missed."""
+    opened = 0
+    heard = encode_event(encode(Notification("notifications/x")))
+
+    async def handle(exchange: Exchange) -> None:
+        nonlocal opened
+        if exchange.request.method != "GET":
+            await answer(exchange, mcp_session_id="s")
+            return
+        opened += 1
+        if opened == 3:
+            await exchange.respond(405)
+            return
+        await exchange.start(200, **EVENTS)
+        await exchange.send(b"retry: 1\n\n" + heard)
+        await exchange.finish()
+
+    async with running(handle) as (pipe, _):
+        await call(pipe, 0, "initialize")
+        pipe.send(INITIALIZED)
+        messages = [await pipe.receive() for _ in range(3)]
+        assert [type(message) for message in messages] == [Notification, Missed, Notification]
+        while opened < 3:  # noqa: ASYNC110 -- it is told in the log only
+            await trio.sleep(0.01)
+        assert await call(pipe) == Result(1, msgspec.Raw(b"{}"))
+
+
+async def test_a_connection_whose_other_end_vanishes_is_found_out() -> None:
+    """The kernel looks after each: it has set its timer."""
+    async with running(answer) as (pipe, server):
+        await call(pipe)
+        assert timers_to(server.port) == ["02"]
+
+
+def timers_to(port: int) -> list[str]:
+    """The kernel's timer of each open connection to that port: 00 for none, 02 for one that probes what is silent."""
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [row[5][:2] for row in rows if row[2].endswith(f":{port:04X}") and row[3] == "01"]
+
+
 @pytest.mark.parametrize("status", [405, 404, 400, 200])
 async def test_a_server_without_a_stream_of_its_own_is_left_alone(status: int) -> None:
     """One look, no error; calls go on."""
@@ -588,19 +630,22 @@ async def test_nothing_overtakes_initialized() -> None:
     assert [b"tools/list" in body for body in order if body] == [False, False, True]
 
 
-async def test_a_lost_notification_harms_nothing() -> None:
-    """It is logged; the pipe goes on."""
+async def test_a_lost_notification_harms_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, and so is an answer to the server; the pipe goes on."""
 
     async def handle(exchange: Exchange) -> None:
-        if b"notifications/" in exchange.request.body:
-            await exchange.respond(500)
-        else:
+        if b'"method":"tools/call"' in exchange.request.body:
             await answer(exchange)
+        else:
+            await exchange.respond(500)
 
     async with running(handle) as (pipe, server):
         pipe.send(INITIALIZED)
+        pipe.send(Result("question", msgspec.Raw(b"{}")))
         assert isinstance(await call(pipe), Result)
+        await trio.testing.wait_all_tasks_blocked(0.01)
     assert server.seen("GET") == []
+    assert caplog.text.count("upstream_message_lost") == 2
 
 
 async def test_a_session_lost_with_a_notification_ends_the_pipe() -> None:
