@@ -391,6 +391,9 @@ MIN_SECRET_CHARS: Final = 4
 
 MAX_DOCUMENT_BYTES: Final = 16 * MIB
 """Longest catalog or config file. The public catalog of 328 servers has 2 MB."""
+MAX_FILLED_IN_CHARS: Final = 128 * 1024
+"""What values may add to one text of a catalog entry. Linux gives no program a longer argument or variable; filters, and
+variables that refer to each other, could double a text again and again."""
 MAX_DOCUMENT_DEPTH: Final = 64
 """Deepest nesting of such a file: JSON schemas of real tools reach 15."""
 MAX_DOCUMENT_VALUES: Final = 1_000_000

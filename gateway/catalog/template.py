@@ -24,6 +24,9 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway import limits
+from gateway.errors import CatalogError
+
 _EXPRESSION: Final = re.compile(r"\{\{(.*?)\}\}")
 _VARIABLE: Final = re.compile(r"\$(?:(\$)|\{([^{}$]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 _WINDOWS_PATH: Final = re.compile(r"([A-Za-z]):([\\/].*)", re.DOTALL)
@@ -49,10 +52,19 @@ class Scope(msgspec.Struct, frozen=True):
 
 
 def expand_variables(text: str, variables: Mapping[str, str]) -> str:
-    """Replaces `$VAR` and `${VAR}`; unknown ones are empty, `$$` is one dollar, a lone dollar stays."""
+    """Replaces `$VAR` and `${VAR}`; unknown ones are empty, `$$` is one dollar, a lone dollar stays.
+
+    Raises:
+        CatalogError: the values are too long.
+    """
+    added = 0
 
     def value(match: re.Match[str]) -> str:
-        return "$" if match[1] else variables.get(match[2] or match[3] or "", "")
+        nonlocal added
+        found = "$" if match[1] else variables.get(match[2] or match[3] or "", "")
+        added += len(found)
+        _check_length(added)
+        return found
 
     return _VARIABLE.sub(value, text)
 
@@ -65,15 +77,28 @@ def variables_of(text: str) -> frozenset[str]:
 
 
 def render_text(template: str, scope: Scope, expand: Expand = str) -> str:
-    """A template whose place is one text."""
-    return "".join(
-        expand(literal) + ("" if expression is None else _text(_evaluate(expression, scope)))
-        for literal, expression in _pieces(template)
-    )
+    """A template whose place is one text.
+
+    Raises:
+        CatalogError: the values are too long.
+    """
+    parts: list[str] = []
+    added = 0
+    for literal, expression in _pieces(template):
+        parts.append(expand(literal))
+        if expression is not None:
+            parts.append(_text(_evaluate(expression, scope)))
+            added += len(parts[-1])
+            _check_length(added)
+    return "".join(parts)
 
 
 def render_list(templates: Iterable[str], scope: Scope, expand: Expand = str) -> tuple[str, ...]:
-    """Templates whose place is a list; a template that is one list-valued expression gives all its items."""
+    """Templates whose place is a list; a template that is one list-valued expression gives all its items.
+
+    Raises:
+        CatalogError: the values are too long.
+    """
     rendered: list[str] = []
     for template in templates:
         single = _EXPRESSION.fullmatch(template)
@@ -128,6 +153,13 @@ def _descend(value: Any, names: list[str]) -> Any:
     return "" if value is None else value
 
 
+def _check_length(chars: int) -> None:
+    if chars > limits.MAX_FILLED_IN_CHARS:
+        raise CatalogError(
+            f"a text has more than {limits.MAX_FILLED_IN_CHARS} characters once its values are filled in"
+        )
+
+
 def _text(value: Any) -> str:
     """A value among text: scalars as YAML writes them, lists and mappings as JSON."""
     if value is None:
@@ -156,6 +188,7 @@ def _volume(value: Any, _argument: str, scope: Scope) -> Any:
     if _is_empty(value):
         return ""
     path = _home_path(value, scope)
+    _check_length(len(path))
     return f"{path}:{volume_target(path)}"
 
 

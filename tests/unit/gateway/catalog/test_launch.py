@@ -275,3 +275,10 @@ def test_origin_is_handed_to_the_secret_lookup() -> None:
 
     prepare(entry("{image: a, secrets: [{name: x}]}", trusted=False), {}, around(secret=secret))
     assert [origin.trusted for origin in asked] == [False]
+
+
+def test_variables_that_double_each_other_come_to_an_end() -> None:
+    """The entry is left out, before the forty of them would make a terabyte."""
+    doubling = ", ".join(f"{{name: V{n + 1}, value: $V{n}$V{n}}}" for n in range(40))
+    with pytest.raises(CatalogError, match="once its values are filled in"):
+        launched(f"{{image: x, env: [{{name: V0, value: xx}}, {doubling}]}}")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway import limits
 from gateway.catalog.template import (
     Scope,
     expand_variables,
@@ -15,6 +16,7 @@ from gateway.catalog.template import (
     variables_of,
     volume_target,
 )
+from gateway.errors import CatalogError
 
 CONFIG = {
     "fs": {
@@ -194,3 +196,24 @@ def test_no_template_raises(parts: list[str]) -> None:
 def test_unix_paths_are_their_own_targets(path: str) -> None:
     """Only drive letters are rewritten."""
     assert volume_target(path) == path
+
+
+def test_filters_that_double_a_text_come_to_an_end() -> None:
+    """Forty of them would make a terabyte of it."""
+    doubling = "{{fs.one" + "|volume" * 40 + "}}"
+    for render in (lambda: render_text(doubling, SCOPE), lambda: render_list([doubling], SCOPE)):
+        with pytest.raises(CatalogError, match="once its values are filled in"):
+            render()
+
+
+def test_values_may_fill_as_much_as_a_program_can_be_given() -> None:
+    """And no more, however many they are; what stands in the catalog itself does not count."""
+    half = "x" * (limits.MAX_FILLED_IN_CHARS // 2)
+    scope = Scope({"v": half})
+    literal = "y" * limits.MAX_FILLED_IN_CHARS
+    assert render_text(f"{literal}{{{{v}}}}{{{{v}}}}", scope) == literal + 2 * half
+    assert expand_variables(f"{literal}$V$V", {"V": half}) == literal + 2 * half
+    with pytest.raises(CatalogError):
+        render_text("{{v}}{{v}}{{v}}", scope)
+    with pytest.raises(CatalogError):
+        expand_variables("$V$V$V", {"V": half})
