@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -49,6 +50,7 @@ class Houses:
         self._folder = folder
         self._unpacked = unpacked
         self._open: dict[tuple[Server, Upstream], House] = {}
+        self._opening = threading.Lock()
         self._stack = ExitStack()
         self._labels = itertools.count(1)
         self.notes = folder / "notes"
@@ -90,9 +92,10 @@ class Houses:
 
     def _house(self, server: Server, upstream: Upstream) -> House:
         key = (server, upstream)
-        if key not in self._open:
-            self._open[key] = self._opened(server, upstream)
-        return self._open[key]
+        with self._opening:
+            if key not in self._open:
+                self._open[key] = self._opened(server, upstream)
+            return self._open[key]
 
     def _opened(self, server: Server, upstream: Upstream) -> House:
         folder = self._folder / f"{server}-{upstream}"

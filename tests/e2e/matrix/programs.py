@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -72,7 +73,7 @@ def _command(client: str) -> list[str]:
     # Node looks for packages beside the script, wherever it is started.
     folder = node_project([package])
     script = folder / "matrix_client.mjs"
-    partial = script.with_suffix(f".{os.getpid()}")
+    partial = script.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
     shutil.copyfile(_FOLDER / "node_client.mjs", partial)
     partial.replace(script)
     return [str(node_programs() / "node"), str(script)]

@@ -3,70 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conformance.targets import Upstream
-from tests.e2e.matrix.cells import (
-    CLIENTS,
-    REVISIONS,
-    SERVERS,
-    Era,
-    Row,
-    Server,
-    rows_of,
-)
+from tests.e2e.matrix.cells import CLIENTS, REVISIONS, SERVERS, Era, Row, Server, rows_of
 from tests.e2e.matrix.houses import Houses
-from tests.e2e.matrix.programs import Report, reports
+from tests.e2e.matrix.lanes import Bare, Lanes, Run, open_lanes
+from tests.e2e.matrix.programs import Report
 from tests.e2e.matrix.table import PAGE, replaced
-
-SERVER_OF: Mapping[Era, Server] = {"legacy": "legacy_only", "modern": "modern_only"}
-"""What a client is compared with: a server that it understands without a gateway."""
-
-Runs = Callable[[Row, Upstream], Mapping[Server, Report]]
-Bare = Callable[[str, Era], Report]
 
 
 @pytest.fixture(scope="module")
-def houses(tmp_path_factory: pytest.TempPathFactory, unpacked: Path) -> Iterator[Houses]:
-    """The gateways, as they are asked for."""
-    with Houses(tmp_path_factory.mktemp("matrix"), unpacked) as found:
+def lanes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, unpacked: Path
+) -> Iterator[Lanes]:
+    """All programs that this run asks for, under way; gateways are opened as they are needed."""
+    bare: list[Bare] = []
+    runs: list[Run] = []
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and item.module is request.module and _uses(item):
+            asked = item.callspec.params
+            if "row" in asked:
+                runs.append((asked["row"], asked["upstream"]))
+                bare.append((asked["row"].client, asked["row"].era))
+            else:
+                bare.append((asked["client"], asked["era"]))
+    with (
+        Houses(tmp_path_factory.mktemp("matrix"), unpacked) as houses,
+        open_lanes(houses, bare, runs) as found,
+    ):
         yield found
 
 
-@pytest.fixture(scope="module")
-def runs(houses: Houses) -> Runs:
-    """What a client of a row reports of all servers; its program runs once."""
-
-    @cache
-    def run(row: Row, upstream: Upstream) -> Mapping[Server, Report]:
-        steps = CLIENTS[row.client].steps
-        targets = [houses.target(row, server, upstream, steps) for server in SERVERS]
-        return dict(zip(SERVERS, reports(row.client, row.era, targets), strict=True))
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def bare(houses: Houses) -> Bare:
-    """What a client reports of a server that it is connected to without a gateway."""
-
-    @cache
-    def run(client: str, era: Era) -> Report:
-        target = houses.bare(SERVER_OF[era], CLIENTS[client].steps)
-        return reports(client, era, [target])[0]
-
-    return run
+def _uses(item: pytest.Function) -> bool:
+    return "lanes" in item.fixturenames
 
 
 def cells(upstream: Upstream) -> pytest.MarkDecorator:
     """A case per row and server."""
-    found = [(row, server) for row in rows_of(upstream) for server in SERVERS]
-    names = [f"{row}-{server}" for row, server in found]
-    return pytest.mark.parametrize(("row", "server"), found, ids=names)
+    found = [(row, server, upstream) for row in rows_of(upstream) for server in SERVERS]
+    names = [f"{row}-{server}" for row, server, _ in found]
+    return pytest.mark.parametrize(("row", "server", "upstream"), found, ids=names)
 
 
 @pytest.mark.slow
@@ -74,34 +54,38 @@ def cells(upstream: Upstream) -> pytest.MarkDecorator:
     ("client", "era"),
     [(name, era) for name, client in CLIENTS.items() for era in client.transports],
 )
-def test_a_client_does_it_without_a_gateway(bare: Bare, client: str, era: Era) -> None:
+def test_a_client_does_it_without_a_gateway(lanes: Lanes, client: str, era: Era) -> None:
     """So that what fails behind one is the gateway's."""
-    check(bare(client, era), client, era)
+    check(lanes.bare(client, era), client, era)
 
 
 @pytest.mark.slow
 @cells("process")
-def test_a_server_that_is_a_process(runs: Runs, bare: Bare, row: Row, server: Server) -> None:
+def test_a_server_that_is_a_process(
+    lanes: Lanes, row: Row, server: Server, upstream: Upstream
+) -> None:
     """All steps, and the client is told what the server would have told it."""
-    check(runs(row, "process")[server], row.client, row.era)
-    compare(runs(row, "process")[server], bare(row.client, row.era))
+    check(lanes.report(row, server, upstream), row.client, row.era)
+    compare(lanes.report(row, server, upstream), lanes.bare(row.client, row.era))
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("engine", "real_image")
 @cells("container")
-def test_a_server_in_a_container(runs: Runs, bare: Bare, row: Row, server: Server) -> None:
+def test_a_server_in_a_container(
+    lanes: Lanes, row: Row, server: Server, upstream: Upstream
+) -> None:
     """The same."""
-    check(runs(row, "container")[server], row.client, row.era)
-    compare(runs(row, "container")[server], bare(row.client, row.era))
+    check(lanes.report(row, server, upstream), row.client, row.era)
+    compare(lanes.report(row, server, upstream), lanes.bare(row.client, row.era))
 
 
 @pytest.mark.slow
 @cells("http")
-def test_a_server_over_http(runs: Runs, bare: Bare, row: Row, server: Server) -> None:
+def test_a_server_over_http(lanes: Lanes, row: Row, server: Server, upstream: Upstream) -> None:
     """The same."""
-    check(runs(row, "http")[server], row.client, row.era)
-    compare(runs(row, "http")[server], bare(row.client, row.era))
+    check(lanes.report(row, server, upstream), row.client, row.era)
+    compare(lanes.report(row, server, upstream), lanes.bare(row.client, row.era))
 
 
 def test_the_page_has_the_table() -> None:
