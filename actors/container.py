@@ -24,7 +24,8 @@ from actors.relisting import Relisting
 from actors.server_request import ServerRequest
 from actors.starts import Starts
 from actors.subscribing import SUBSCRIBING, Subscribing
-from actors.upstream import Listener, Opener, Upstream
+from actors.upstream import Opener, Upstream
+from actors.upstream_listener import Listener
 from gateway.catalog.model import EnabledServer
 from gateway.errors import BackendError, GatewayError, Gone
 from gateway.jsonrpc.messages import Notification

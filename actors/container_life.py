@@ -12,7 +12,8 @@ import trio
 
 from actors.greeting import WrongEra, greet
 from actors.starts import Starts
-from actors.upstream import Listener, Opener, Upstream
+from actors.upstream import Opener, Upstream
+from actors.upstream_listener import Listener
 from gateway import limits
 from gateway.catalog.model import EnabledServer, RemoteLaunch
 from gateway.errors import GatewayError, Gone, StartFailed

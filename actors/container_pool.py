@@ -15,6 +15,7 @@ import trio
 from actors.budget import UNBOUNDED, MemoryBudget
 from actors.call import Call, Deadlines
 from actors.kit.mailbox import Mailbox
+from actors.own_requests import set_log_level
 from actors.placement import Placement
 from actors.pool_keeper import PoolKeeper
 from actors.pool_parts import PoolParts
@@ -143,7 +144,7 @@ class ContainerPool:
         """Tells the owner's running server how much its client wants to hear."""
         container = self._fleet.of(owner)
         if container is not None and container.upstream is not None:
-            container.upstream.set_log_level(level)
+            set_log_level(container.upstream, level)
 
     def want_lists(self) -> None:
         """Has the server's lists read, starting a container if none is there. Reported once they are known."""

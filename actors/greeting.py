@@ -12,6 +12,7 @@ from __future__ import annotations
 import trio
 
 from actors.dialects import LEGACY, ModernDialect
+from actors.own_requests import inquire, set_log_level
 from actors.server_request import METHOD_NOT_FOUND
 from actors.upstream import Upstream
 from gateway import limits
@@ -90,7 +91,7 @@ async def _discover(upstream: Upstream, *, within_s: float) -> bool:
     for _ in range(len(versions.MODERN) + 1):
         members = stamp({}, version=version, capabilities={}, client_info=CLIENT_INFO)
         try:
-            answer = await upstream.inquire(discover.METHOD, members, within_s=within_s)
+            answer = await inquire(upstream, discover.METHOD, members, within_s=within_s)
         except TooSlow:
             return False
         if isinstance(answer, Failure):
@@ -135,7 +136,7 @@ async def _initialize(
         capabilities=capabilities.client_to_legacy(profile.capabilities, versions.LATEST),
         client_info=CLIENT_INFO,
     )
-    answer = await upstream.inquire("initialize", params.fields(offered), within_s=within_s)
+    answer = await inquire(upstream, "initialize", params.fields(offered), within_s=within_s)
     if isinstance(answer, Failure):
         return answer
     if (named := handshake.modern_revision(answer)) is not None:
@@ -145,7 +146,7 @@ async def _initialize(
     upstream.dialect = LEGACY
     upstream.notify("notifications/initialized")
     if profile.log_level and "logging" in hello.capabilities:
-        upstream.set_log_level(profile.log_level)
+        set_log_level(upstream, profile.log_level)
     upstream.hello = hello
     return None
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import trio
 
+from actors.own_requests import ask
 from actors.upstream import Upstream
 from gateway import limits
 from gateway.errors import ProtocolFault, TooSlow
@@ -110,7 +111,7 @@ def _callable(upstream: Upstream, tools: Sequence[Item], complaints: list[str]) 
 async def _read_page(upstream: Upstream, kind: Kind, cursor: str) -> msgspec.Raw:
     """One page of a list; the first where the cursor is ""."""
     fields = {"cursor": codec.raw(cursor)} if cursor else {}
-    return await upstream.ask(KINDS[kind].method, fields, within_s=limits.LIST_TIMEOUT_S)
+    return await ask(upstream, KINDS[kind].method, fields, within_s=limits.LIST_TIMEOUT_S)
 
 
 def _complain(server: str, kind: Kind, complaints: Sequence[str]) -> None:

@@ -16,7 +16,8 @@ import trio
 
 from actors.call import Answer, Call
 from actors.kit.backoff import Backoff
-from actors.upstream import OURSELVES, Upstream
+from actors.own_requests import OURSELVES
+from actors.upstream import Upstream
 from gateway import limits
 from gateway.errors import GatewayError
 from gateway.jsonrpc.codec import raw

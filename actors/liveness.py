@@ -6,6 +6,7 @@ and only its end lets the next call have another.
 
 from __future__ import annotations
 
+from actors.own_requests import inquire
 from actors.upstream import Upstream
 from gateway import limits
 from gateway.errors import GatewayError, TooSlow
@@ -20,7 +21,7 @@ async def end_when_hung(upstream: Upstream) -> None:
     while True:
         await upstream.overdue()
         try:
-            await upstream.inquire(upstream.dialect.sign_of_life, {}, within_s=limits.SETTLE_S)
+            await inquire(upstream, upstream.dialect.sign_of_life, {}, within_s=limits.SETTLE_S)
         except TooSlow:
             refused("to_servers.SETTLE_S")
             log.warning("server_hung", server=upstream.server, name=upstream.pipe.name)

@@ -8,7 +8,6 @@ serves all of them.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 
 import msgspec
 import trio
@@ -16,15 +15,15 @@ import trio
 from actors.call import Answer, Call
 from actors.dialects import LEGACY, Dialect
 from actors.rounds import Rounds
-from actors.server_request import METHOD_NOT_FOUND, ServerRequest
-from gateway import limits
+from actors.server_notes import ServerNotes
+from actors.server_questions import ServerQuestions
+from actors.standing import Standing
+from actors.upstream_listener import Listener
 from gateway.errors import (
     GatewayError,
     Gone,
-    InvalidParams,
     Overloaded,
     ProtocolFault,
-    TooSlow,
 )
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.ids import IdMap
@@ -41,53 +40,15 @@ from gateway.jsonrpc.messages import (
 )
 from gateway.mcp import methods, params
 from gateway.mcp.handshake import ServerHello
-from gateway.mcp.profile import ClientProfile
 from gateway.ports import MessagePipe
 from gateway.telemetry.log import get_logger
 
 log = get_logger("upstream")
 
-OURSELVES = ClientProfile(era="modern")
-"""What servers are told of the gateway where it asks by itself: it can do nothing, and reads results as they are."""
-
 _OBJECT = ord("{")
 
 Opener = Callable[[], Awaitable[MessagePipe]]
 """Starts or connects a server. Raises what `Runtime.start` raises, or `Unavailable`."""
-
-
-class Listener:
-    """What an upstream reports besides the answers of calls. The defaults ignore everything."""
-
-    def answered(self) -> None:
-        """A call left the table: answered, failed or withdrawn."""
-
-    def untaken(self, call: Call | None, reason: str) -> bool:  # noqa: ARG002 -- the default uses neither
-        """The server takes no more calls over this pipe; it has not executed `call`, where one is named.
-
-        True where somebody else sees to that call now.
-        """
-        return False
-
-    def lost(self, call: Call, reason: str) -> bool:  # noqa: ARG002 -- the default uses neither
-        """Nobody knows whether the server executed that call. True where somebody else sees to it now."""
-        return False
-
-    def tasked(self, call: Call, answer: Answer) -> None:
-        """An answer came that may tell of a task."""
-
-    def list_changed(self, method: str) -> None:
-        """A `notifications/*/list_changed` came."""
-
-    def missed(self) -> None:
-        """What the server said unasked may not have arrived."""
-
-    def notified(self, notification: Notification) -> None:
-        """A notification came that belongs to no single call (a log message, a resource update)."""
-
-    def asked(self, request: ServerRequest) -> None:
-        """The server wants something of its client."""
-        request.refuse(f"this client does not serve {request.method}")
 
 
 class Upstream:
@@ -109,8 +70,15 @@ class Upstream:
         """Why it takes no more calls; None while it does."""
         self._listener = listener
         self._inflight: IdMap[Call] = IdMap()
-        self._asked: dict[Id, ServerRequest] = {}
-        """Requests of the server that wait for the client, by the server's own ids."""
+        self._questions = ServerQuestions(
+            server=server, inflight=self._inflight, send=self.send, asked=listener.asked
+        )
+        self._notes = ServerNotes(
+            server=server,
+            inflight=self._inflight,
+            listener=listener,
+            retracted=self._questions.retract,
+        )
         self._rounds = Rounds(
             server=server,
             ask=listener.asked,
@@ -118,9 +86,7 @@ class Upstream:
             settle=self._settle,
             withdrawn=listener.answered,
         )
-        self._standing: dict[Id, Call] = {}
-        """Subscriptions, which no answer ends: they keep nobody busy."""
-        self._last_standing = 0
+        self._standing = Standing()
         self._gone = trio.Event()
         self._overdue = trio.Event()
         """Set when a call was taken back because its deadline had passed; replaced once somebody has seen it."""
@@ -177,13 +143,9 @@ class Upstream:
         self._gone.set()
         for call in self._inflight.drain():
             self._lose(call, _loss_of(call, error))
-        standing, self._standing = self._standing, {}
-        for call in standing.values():
-            call.settle(failure_of(error))
+        self._standing.end(failure_of(error))
         self._rounds.end(failure_of(error))
-        asked, self._asked = self._asked, {}
-        for request in asked.values():
-            request.retract()
+        self._questions.end()
 
     # --- calls -------------------------------------------------------------------------------------------------
 
@@ -207,22 +169,18 @@ class Upstream:
 
     def subscribe(self, call: Call) -> Id:
         """Sends a request that stays open; gives its id, under which the server tells of what was subscribed to."""
-        self._last_standing += 1
-        number = f"listen-{self._last_standing}"
-        if self.ended is not None:
-            call.settle(failure_of(self.ended))
-            return number
-        self._standing[number] = call
+        number = self._standing.add(call)
         try:
+            if self.ended is not None:
+                raise self.ended
             self.pipe.send(Request(number, call.method, params.pack(self.dialect.dressed(call))))
         except GatewayError as error:
-            del self._standing[number]
-            call.settle(failure_of(error))
+            self._standing.settle(number, failure_of(error))
         return number
 
     def unsubscribe(self, number: Id) -> None:
         """Ends what `subscribe` began."""
-        if self._standing.pop(number, None) is not None:
+        if self._standing.drop(number):
             self._send_cancelled(number, "no longer wanted")
 
     def withdraw(self, call: Call, reason: str) -> None:
@@ -260,79 +218,6 @@ class Upstream:
             return
         self.send(notification)
 
-    def set_log_level(self, level: str) -> None:
-        """Tells the server how much its client wants to hear; whatever it answers. Modern ones are told in each call."""
-        if self.dialect.era == "modern":
-            return
-        self.start(
-            Call(
-                "logging/setLevel",
-                {"level": codec.raw(level)},
-                server=self.server,
-                owner="",
-                timeout_s=limits.CALL_TIMEOUT_S,
-                settled=lambda _call, _answer: None,
-                relayed=lambda _call, _message: None,
-            )
-        )
-
-    async def ask(
-        self, method: str, fields: dict[str, msgspec.Raw], *, within_s: float
-    ) -> msgspec.Raw:
-        """Sends a request of the gateway's own and waits for its result.
-
-        Cancellation: the server is told.
-
-        Raises:
-            Gone, TooSlow, Overloaded
-            ProtocolFault: the server answered an error.
-        """
-        answer = await self.inquire(method, fields, within_s=within_s)
-        if isinstance(answer, Failure):
-            raise ProtocolFault(
-                f"server {self.server} refused {method}: {answer.message} ({answer.code})"
-            )
-        return answer
-
-    async def inquire(
-        self, method: str, fields: dict[str, msgspec.Raw], *, within_s: float
-    ) -> Answer:
-        """The same, for who can make sense of an error.
-
-        Raises:
-            Gone, TooSlow, Overloaded
-        """
-        done = trio.Event()
-        answers: list[msgspec.Raw | Failure | None] = []
-
-        def settled(_call: Call, answer: msgspec.Raw | Failure | None) -> None:
-            answers.append(answer)
-            done.set()
-
-        call = Call(
-            method,
-            fields,
-            server=self.server,
-            owner="",
-            timeout_s=within_s,
-            settled=settled,
-            relayed=lambda _call, _notification: None,
-            profile=OURSELVES,
-        )
-        self.start(call)
-        try:
-            with trio.move_on_after(within_s):
-                await done.wait()
-        finally:
-            call.withdraw("no longer wanted")
-        if answers[0] is None:
-            # What is left of a deadline has a long fraction that tells nobody anything.
-            patience = f"{round(within_s, 1):g} s"
-            raise TooSlow(f"server {self.server} did not answer {method} within {patience}")
-        if isinstance(answers[0], Failure) and self.ended is not None:
-            raise self.ended
-        return answers[0]
-
     # --- what the server sends ---------------------------------------------------------------------------------
 
     def _take(self, message: Message) -> None:
@@ -353,11 +238,11 @@ class Upstream:
                 answer = Failure(None, message.code, message.message, message.data)
                 self._settle_by_id(message.id, answer)
             case Request():
-                self._answer(message)
+                self._questions.take(message, modern=self.dialect.era == "modern")
             case Missed():
                 self._listener.missed()
             case Notification():
-                self._note(message)
+                self._notes.take(message, self.dialect)
 
     def _settle_by_id(self, number: Id | None, answer: Answer) -> None:
         """Finds whose answer that is."""
@@ -368,9 +253,7 @@ class Upstream:
             asks = self.dialect.era == "modern" and self._rounds.carry_on(call, answer)
             if not asks:
                 self._settle(call, self.dialect.read(call, answer))
-        elif number is not None and (call := self._standing.pop(number, None)) is not None:
-            call.settle(answer)
-        else:
+        elif number is None or not self._standing.settle(number, answer):
             log.debug("unknown_answer", server=self.server, id=number)
 
     def _give_back(self, call: Call | None, answer: Failure) -> None:
@@ -399,89 +282,6 @@ class Upstream:
         return failure_of(
             ProtocolFault(f"server {self.server} answered with something else than an object")
         )
-
-    def _answer(self, request: Request) -> None:
-        """Answers a ping of the server; anything else is asked of the client."""
-        if request.method == "ping":
-            self.send(Result(request.id, codec.raw({})))
-            return
-        if self.dialect.era == "modern":
-            # It asks within results; nobody would know what to make of this.
-            self.send(Failure(request.id, METHOD_NOT_FOUND, f"{request.method} is not served"))
-            return
-        if request.id in self._asked:
-            self.send(Failure(request.id, -32600, f"id {request.id!r} is in use"))
-            return
-        # A request of a server names no call; with a single one in flight there is no doubt whose it is.
-        call = next(iter(self._inflight)) if len(self._inflight) == 1 else None
-        asked = ServerRequest(
-            request.method,
-            request.params,
-            server=self.server,
-            call=call,
-            answered=partial(self._reply, request.id),
-        )
-        self._asked[request.id] = asked
-        for waiting in self._inflight:
-            waiting.is_heard = True
-            waiting.wait_for_client()
-        self._listener.asked(asked)
-
-    def _reply(self, request_id: Id, answer: Answer) -> None:
-        """Gives the server its client's answer."""
-        self._asked.pop(request_id, None)
-        for waiting in self._inflight:
-            waiting.extend()
-        if isinstance(answer, Failure):
-            self.send(Failure(request_id, answer.code, answer.message, answer.data))
-        else:
-            self.send(Result(request_id, answer))
-
-    def _note(self, notification: Notification) -> None:
-        """Sends a notification to the call that it belongs to, else to the listener."""
-        method = notification.method
-        if method == "notifications/progress":
-            self._progress(notification)
-        elif method.endswith("/list_changed"):
-            self._listener.list_changed(method)
-        elif method == "notifications/message":
-            self._log_line(notification)
-        elif method == "notifications/cancelled":
-            self._retract(notification)
-        else:
-            self._listener.notified(notification)
-
-    def _log_line(self, notification: Notification) -> None:
-        """A log line goes to the call that it belongs to; where that cannot be told, to whose server this is."""
-        call = self.dialect.listener_of_log(self._inflight)
-        if call is not None:
-            call.relay(notification)
-        elif self.dialect.era == "legacy":
-            self._listener.notified(notification)
-
-    def _retract(self, notification: Notification) -> None:
-        """The server no longer wants the answer to a request of its own."""
-        try:
-            request_id = params.request_id(params.fields(notification.params))
-        except InvalidParams:
-            return
-        if (request := self._asked.pop(request_id, None)) is not None:
-            request.retract()
-
-    def _progress(self, notification: Notification) -> None:
-        """Gives progress back its client's token; the call's deadline starts anew."""
-        try:
-            fields = params.fields(notification.params)
-            token = params.reported_token(fields)
-        except InvalidParams:
-            log.debug("bad_progress", server=self.server)
-            return
-        call = self._inflight.get(token)
-        if call is None or call.progress_token is None:
-            return
-        call.extend()
-        fields["progressToken"] = codec.raw(call.progress_token)
-        call.relay(Notification(notification.method, params.pack(fields)))
 
 
 def failure_of(error: GatewayError) -> Failure:

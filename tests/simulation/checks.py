@@ -42,7 +42,7 @@ class Checks:
             self._bound("mail of a pool", pool._mailbox.depth, 1)
             for one in pool._fleet:
                 if one.upstream is not None:
-                    asked = len(one.upstream._asked)
+                    asked = len(one.upstream._questions)
                     bound = limits.MAX_SERVER_REQUESTS * (1 + limits.MAX_STATELESS_CALLS)
                     self._bound("questions of a server", asked, bound)
         for name in self._world.characters:

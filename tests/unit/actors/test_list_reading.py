@@ -10,7 +10,8 @@ from trio.testing import MockClock
 
 from actors.greeting import greet
 from actors.list_reading import read_lists
-from actors.upstream import Listener, Upstream
+from actors.upstream import Upstream
+from actors.upstream_listener import Listener
 from gateway import limits
 from gateway.errors import ProtocolFault, TooSlow
 from gateway.jsonrpc.messages import Message, Request, Result

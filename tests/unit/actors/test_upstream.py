@@ -10,7 +10,9 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.greeting import greet
-from actors.upstream import Listener, Upstream
+from actors.own_requests import ask
+from actors.upstream import Upstream
+from actors.upstream_listener import Listener
 from gateway.errors import TooSlow
 from gateway.jsonrpc.messages import Failure, Id, Notification, Request, Result
 from tests.fakes.house import Answers
@@ -123,4 +125,4 @@ async def test_the_rest_of_a_deadline_is_said_in_round_numbers(
     """Its long fraction tells nobody anything."""
     upstream = await connected(nursery, FakeServer(held=frozenset({"tools/call"})))
     with pytest.raises(TooSlow, match=r"did not answer tools/call within 2 s"):
-        await upstream.ask("tools/call", {}, within_s=1.99999)
+        await ask(upstream, "tools/call", {}, within_s=1.99999)
