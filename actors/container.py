@@ -6,10 +6,8 @@ object's fields and gets its mail.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 
-import msgspec
 import trio
 
 from actors.assignment import Slot
@@ -29,7 +27,6 @@ from actors.upstream_listener import Listener
 from gateway.catalog.model import EnabledServer
 from gateway.errors import BackendError, GatewayError, Gone
 from gateway.jsonrpc.messages import Notification
-from gateway.mcp import params
 from gateway.mcp.profile import ClientProfile, spoken_key
 from gateway.mcp.spoken import Spoken
 from gateway.ports import Freezer
@@ -103,11 +100,6 @@ class Container(Listener):
         return self.life.pipe is not None
 
     @property
-    def spoken_key(self) -> str:
-        """What tells it apart from others of its kind: a modern server is told of its client in each call."""
-        return spoken_key(self.life.era, self.life.profile)
-
-    @property
     def frozen(self) -> bool:
         """Whether it stands still, or is on its way there or back."""
         return self._frost is not None and self._frost.frozen
@@ -166,15 +158,6 @@ class Container(Listener):
         """What a person would look for, "" before it is started."""
         return self.life.pipe.name if self.life.pipe is not None else ""
 
-    async def measure(self, freezer: Freezer) -> None:
-        """Asks the engine what it uses; an engine that does not say leaves the former figure."""
-        with suppress(BackendError):
-            self.measured_bytes = await freezer.memory_bytes(self.name)
-
-    def stderr_tail(self) -> str:
-        """The last of what it wrote on its stderr."""
-        return self.life.pipe.stderr_tail() if self.life.pipe is not None else ""
-
     def slot(self) -> Slot:
         """What the pool's decisions need to know."""
         return Slot(
@@ -184,7 +167,7 @@ class Container(Listener):
             inflight=self.inflight,
             stale=self.stale,
             idle_since=max((self.idle_since, *self._tasks)),
-            profile=self.spoken_key,
+            profile=spoken_key(self.life.era, self.life.profile),
             pinned=bool(self.subscriptions),
             stopping=self.life.stopped.is_set() or self.upstream_ended,
             told=self.life.told,
@@ -301,9 +284,7 @@ class Container(Listener):
         """Whatever it tells unasked may have changed: its lists, and what its owner has subscribed to."""
         log.debug("news_missed", server=self.server.name)
         self.lists.announce()
-        for uri in sorted(self._subscribing.uris):
-            fields = {"uri": msgspec.Raw(uri)}
-            updated = Notification("notifications/resources/updated", params.pack(fields))
+        for updated in self._subscribing.as_if_changed():
             self._keeper.notified(self, updated)
 
     def notified(self, notification: Notification) -> None:

@@ -107,6 +107,10 @@ class ContainerLife:
             return self.upstream.dialect.era
         return self.spoken.era_for(self.profile.era)
 
+    def stderr_tail(self) -> str:
+        """The last of what it wrote on its stderr."""
+        return self.pipe.stderr_tail() if self.pipe is not None else ""
+
     def tell(self, profile: ClientProfile) -> None:
         """Has it greeted for that client as soon as it runs. Only the first one counts."""
         if not self.told:

@@ -107,7 +107,7 @@ class PoolKeeper:
         """Nothing of it is left. Where it never became ready, those who waited for it get the reason."""
         self._fleet.remove(container)
         self._parts.may_be_idle()
-        if stderr := container.stderr_tail():
+        if stderr := container.life.stderr_tail():
             self._reports.last_words(self._parts.server.name, stderr)
         if container.owner is not None:
             self._reports.changed_for(container.owner, self._parts.server.name, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import trio
 
@@ -11,6 +12,7 @@ from actors.container import Container
 from actors.fleet import Fleet
 from actors.relief import Holding
 from gateway.catalog.model import ContainerLaunch, EnabledServer
+from gateway.errors import BackendError
 from gateway.ports import Freezer
 
 
@@ -37,7 +39,7 @@ class PoolMemory:
         async with trio.open_nursery() as nursery:
             for container in self._fleet.live():
                 if container.open:
-                    nursery.start_soon(container.measure, freezer)
+                    nursery.start_soon(_measure, container, freezer)
         measured = [item.measured_bytes for item in self._fleet if item.measured_bytes]
         if (usual := max(measured, default=self.usual_bytes)) != self.usual_bytes:
             self.usual_bytes = usual
@@ -74,3 +76,9 @@ class PoolMemory:
         """What a container uses, as far as it is known."""
         measured = container.measured_bytes
         return self.next_bytes(server) if measured is None else measured
+
+
+async def _measure(container: Container, freezer: Freezer) -> None:
+    """Asks the engine what a container uses; an engine that does not say leaves the former figure."""
+    with suppress(BackendError):
+        container.measured_bytes = await freezer.memory_bytes(container.name)

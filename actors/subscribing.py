@@ -15,13 +15,14 @@ from actors.listening import Listening
 from actors.upstream import Upstream
 from gateway.errors import GatewayError
 from gateway.jsonrpc.messages import Notification
-from gateway.mcp import listen
+from gateway.mcp import listen, params
 from gateway.telemetry.log import get_logger
 
 log = get_logger("container")
 
 SUBSCRIBING: Final = frozenset({"resources/subscribe", "resources/unsubscribe"})
 """The methods that this is about."""
+_UPDATED: Final = "notifications/resources/updated"
 
 
 class Subscribing:
@@ -60,6 +61,13 @@ class Subscribing:
             return False
         self._listening.take(call)
         return True
+
+    def as_if_changed(self) -> list[Notification]:
+        """What the server would say if each resource that is subscribed to had changed."""
+        return [
+            Notification(_UPDATED, params.pack({"uri": msgspec.Raw(uri)}))
+            for uri in sorted(self.uris)
+        ]
 
     def passed_on(self, notification: Notification) -> Notification | None:
         """What of a notification is the owner's: a modern server's names the subscription, or is about that alone."""
