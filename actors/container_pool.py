@@ -168,7 +168,7 @@ class ContainerPool:
         try:
             while True:
                 self._act(nursery)
-                with trio.move_on_at(self._parts.look_at):
+                with trio.move_on_at(self._parts.look_at) as self._parts.pause:
                     await self._mailbox.receive()
                     self._looking = False
         finally:

@@ -94,6 +94,7 @@ class Placement:
             self._tally.hits += 1
             self._tally.avoided += 1
             self._arrived()
+            self._parts.look_by(self._parts.spares.refill_at())
         self._fleet.hand_over(container, call.owner)
         if self._parts.server.pooling.isolation == "call" and not call.tasked:
             container.retire()
@@ -108,6 +109,7 @@ class Placement:
         if container.owner is None:
             self._tally.avoided += container.open
             self._arrived()
+            self._parts.look()
         self._waiting.add(call)
         container.owner = call.owner
         container.life.tell(call.greeting)
@@ -124,6 +126,7 @@ class Placement:
             self._fleet.retire(self._fleet[evict])
         self._tally.misses += 1
         self._arrived()
+        self._parts.look()
         self._waiting.add(call)
         parts.budget.make_room(parts.memory.next_bytes(parts.server))
         parts.add(owner=call.owner, profile=call.greeting)
@@ -133,4 +136,3 @@ class Placement:
         if not isinstance(self._parts.server.launch, RemoteLaunch):
             # Where somebody else runs the server, sessions that nobody uses are no way to treat it.
             self._parts.spares.arrived(trio.current_time())
-        self._parts.look()

@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable
 from random import Random
 
+import trio
+
 from actors.budget import MemoryBudget
 from actors.container import Container
 from actors.failed_starts import FailedStarts
@@ -69,6 +71,8 @@ class PoolParts:
         self.may_be_idle = may_be_idle
         self.look_at = math.inf
         """When the pool looks next if nothing has it look before."""
+        self.pause = trio.CancelScope()
+        """Where it waits for that."""
         self.fleet = Fleet()
         self.memory = PoolMemory(self.fleet, freezer, look)
         self.waiting = WaitingCalls(may_be_idle)
@@ -82,6 +86,11 @@ class PoolParts:
         self._recall = recall
         self._spoken: Spoken | None = None
         """None before anybody asked: what is known of it is in a file."""
+
+    def look_by(self, at: float) -> None:
+        """Has the pool look at what is to be done then, or before; unlike `look` that wakes nobody now."""
+        self.look_at = min(self.look_at, at)
+        self.pause.deadline = min(self.pause.deadline, at)
 
     @property
     def spoken(self) -> Spoken:
