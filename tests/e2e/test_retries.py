@@ -44,9 +44,7 @@ for line in sys.stdin:
     ("flags", "pool", "tool", "times"),
     [
         (("--retry",), {}, "reads", 2),
-        ((), {"retry": True}, "reads", 2),
-        (("--retry",), {"retry": False}, "reads", 1),
-        (("--retry",), {}, "writes", 1),
+        ((), {"retry": True}, "writes", 1),
         ((), {}, "reads", 1),
     ],
 )
