@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import Gone
-from gateway.jsonrpc.messages import Failure, Notification, Request, Untaken
+from gateway.jsonrpc.messages import Failure, Notification, OutcomeUnknown, Request, Result, Untaken
 from gateway.jsonrpc.sse import encode_event
 from gateway.upstreams.sse import SsePipe
-from tests.fakes.http_server import Exchange
+from tests.fakes.http_server import Exchange, HangUp
 from tests.fakes.mcp_server import McpOverSse
 from tests.unit.gateway.upstreams.running import call, running
 
@@ -110,6 +110,23 @@ async def test_a_forgotten_session_takes_nothing_more() -> None:
         assert "has ended the session" in message.message
         with pytest.raises(Gone, match="has ended the session"):
             pipe.send(Request(2, "ping"))
+
+
+async def test_a_message_whose_connection_breaks_may_have_been_taken() -> None:
+    """Its request fails, with its outcome unknown; others go on."""
+
+    class Rude(McpOverSse):
+        async def __call__(self, exchange: Exchange) -> None:
+            if b'"rude"' in exchange.request.body:
+                raise HangUp
+            await super().__call__(exchange)
+
+    async with running(Rude(), kind=SsePipe) as (pipe, _):
+        message = await call(pipe, 1, "rude")
+        assert isinstance(message, OutcomeUnknown)
+        assert message.id == 1
+        assert "the outcome is unknown" in message.message
+        assert isinstance(await call(pipe, 2, "echo"), Result)
 
 
 async def test_the_end_of_the_stream_is_the_end() -> None:
