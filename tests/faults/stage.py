@@ -59,7 +59,11 @@ class Stage:
         if listed:
             template = self._listed(init_ms, list_ms)
             for part in ("cache", "run"):
-                shutil.copytree(template.home.root / part, place.home.root / part)
+                shutil.copytree(
+                    template.home.root / part,
+                    place.home.root / part,
+                    ignore=shutil.ignore_patterns("*.sock", "*.lock"),
+                )
             # Another home to the engine; the key stays, because the cache's names depend on it.
             (place.home.run / "id").unlink()
         return place
