@@ -73,24 +73,44 @@ class FastLane:
     def express(self, came: bytes) -> bool:
         """Serves what has come, if it is one whole POST that the lane takes and nothing is under way; says whether it has.
 
-        Its answer may still be in the making then. Whatever is not for it is for the connection's task, which finds the
-        same and can wait.
+        Its answer may still be in the making then; or all that came is a head, whose body many clients send by itself.
+        Whatever is not for it is for the connection's task, which finds the same and can wait.
         """
         line = self._line
         if not came or self._busy or line.ends or not line.outflow.is_clear:
             return False
+        held, line.held = line.held, b""
         try:
-            whole = line.whole(came)
-            if whole is None or not self.takes(whole[0]):
-                return False
-            admitted = self._front.admit(self._request)
+            if self._express(held + came):
+                return True
         except GatewayError:
+            pass
+        line.held = held
+        return False
+
+    def _express(self, came: bytes) -> bool:
+        """The same for all that came of one request.
+
+        Raises:
+            GatewayError: it is refused.
+        """
+        line = self._line
+        parted = line.parted(came)
+        if parted is None or not self.takes(parted[0]):
             return False
+        checked, body = parted
+        admitted = self._front.admit(self._request)
         if not isinstance(admitted, Posting):
             return False
-        line.begin()
-        line.ends = self._is_last
-        self._answer(self._front.take(self._request, admitted, whole[1]))
+        if checked.body_bytes == len(body):
+            line.begin()
+            line.ends = self._is_last
+            self._answer(self._front.take(self._request, admitted, body))
+            return True
+        if body or not checked.body_bytes or b"expect" in checked.headers:
+            return False
+        line.held = came
+        line.deadline.set(limits.BODY_STALL_S, self._stalled)
         return True
 
     async def serve(self, checked: CheckedHead) -> None:

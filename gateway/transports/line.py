@@ -105,17 +105,14 @@ class Line:
                 return None
         return self._checked(self._take(end + len(HEAD_END)))
 
-    def whole(self, came: bytes) -> tuple[CheckedHead, bytes] | None:
-        """Head and body of what is one request of known length and nothing else: what most clients send at once.
+    def parted(self, came: bytes) -> tuple[CheckedHead, bytes] | None:
+        """A head, and what came after it; None where it is not whole.
 
         Raises:
-            Refused: its head is none.
+            Refused: it is none.
         """
         end = came.find(HEAD_END) + len(HEAD_END)
-        if end < len(HEAD_END):
-            return None
-        head = self._checked(came[:end])
-        return (head, came[end:]) if head.body_bytes == len(came) - end else None
+        return (self._checked(came[:end]), came[end:]) if end >= len(HEAD_END) else None
 
     def _cut_late(self) -> None:
         """Ends a connection whose request never begins."""

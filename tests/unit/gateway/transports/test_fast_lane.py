@@ -147,13 +147,14 @@ async def _is_cut(stream: EventStream) -> None:
 
 
 @pytest.mark.refuses("from_clients.BODY_STALL_S")
+@pytest.mark.parametrize("missing", [3, len(PING)])
 async def test_a_body_that_stops_arriving_is_408(
-    lane: Site, monkeypatch: pytest.MonkeyPatch
+    lane: Site, monkeypatch: pytest.MonkeyPatch, missing: int
 ) -> None:
-    """And the connection ends."""
+    """Or never begins; and the connection ends."""
     monkeypatch.setattr(limits, "BODY_STALL_S", 0.05)
     async with lane.connect(), await connect(lane) as stream:
-        await stream.send_all(post(lane, PING)[:-3])
+        await stream.send_all(post(lane, PING)[:-missing])
         answer = await read_until(stream, b"never")
         assert answer.startswith(b"HTTP/1.1 408")
         assert b"stopped arriving" in answer
@@ -237,18 +238,19 @@ async def test_who_asks_is_looked_at_each_time(lane: Site, monkeypatch: pytest.M
         assert (await read_until(stream, b"}}")).startswith(b"HTTP/1.1 401")
 
 
-async def test_a_request_in_one_piece_wakes_no_task(
-    lane: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not for the answer either, whoever brings it."""
+async def test_a_request_wakes_no_task(lane: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it comes in one piece, or its body by itself. Nor does the answer, whoever brings it."""
 
     async def fail(_: object) -> None:
         raise AssertionError("the connection's task was woken")
 
     async with lane.connect(), await connect(lane) as stream:
         monkeypatch.setattr("gateway.transports.line.Line.head", fail)
-        for _ in range(3):
-            await stream.send_all(post(lane, PING))
+        head, _, body = post(lane, PING).partition(b"\r\n\r\n")
+        for pieces in ((head + b"\r\n\r\n" + body,), (head + b"\r\n\r\n", body)):
+            for piece in pieces:
+                await stream.send_all(piece)
+                await trio.testing.wait_all_tasks_blocked(0.01)
             assert b'"result":{}' in await read_until(stream, b"{}}")
         await stream.send_all(post(lane, LATER))
         await lane.last.has_waiting.wait()
