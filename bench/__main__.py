@@ -19,6 +19,7 @@ from bench.document import PAGE, with_tables
 from bench.engine import Engine, open_engine
 from bench.errors import BenchError
 from bench.figures import REFERENCE, CallFigures, Results, read_results, write_results
+from bench.import_times import import_times, table
 from bench.machine import busy_share, describe_machine
 from bench.peers import PEERS
 from bench.plan import FULL, QUICK, Plan
@@ -47,6 +48,8 @@ def main(arguments: list[str]) -> int:
     if options.write_docs:
         write_docs()
         return 0
+    if options.imports:
+        return _show_imports()
     rows = [row for row in ROWS if not options.rows or row.number in options.rows]
     try:
         results = measure(QUICK if options.quick else FULL, rows, peers=options.peers)
@@ -97,6 +100,16 @@ def say(sentence: str) -> None:
     print(f"[{time.strftime('%H:%M:%S')}] bench: {sentence}", file=sys.stderr, flush=True)
 
 
+def _show_imports() -> int:
+    """What a start imports; the second one, for the first unpacks."""
+    with open_engine() as engine, tempfile.TemporaryDirectory(prefix="mcpgw-bench-") as folder:
+        program, home = Program(), GatewayHome(Path(folder) / "home", engine.image, 0)
+        for _ in range(2):
+            times = import_times(program, home)
+    print(table(times))
+    return 0
+
+
 def _end(number: int, _frame: object) -> None:
     sys.exit(128 + number)
 
@@ -137,6 +150,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--peers", action="store_true", help="measure proxies from PyPI side by side, too"
+    )
+    parser.add_argument(
+        "--imports", action="store_true", help="only show what a start imports, and what that takes"
     )
     parser.add_argument(
         "--output", type=Path, default=_LATEST, help=f"where the figures go ({_LATEST.name})"
