@@ -181,14 +181,14 @@ def _entry(arguments: Namespace, form: str) -> dict[str, Any]:
     env = dict(_pair(word, "--env") for word in arguments.env)
     match form:
         case "image":
-            entry |= {"image": arguments.image, "command": shlex.split(arguments.command)}
+            entry |= {"image": arguments.image, "command": _words(arguments.command, "--command")}
             entry |= {
                 "volumes": arguments.volume,
                 "user": arguments.user,
                 "disableNetwork": arguments.disable_network,
             }
         case "process":
-            command = shlex.split(arguments.process)
+            command = _words(arguments.process, "--process")
             cwd = (
                 str(Path(arguments.cwd).expanduser().absolute())
                 if arguments.cwd
@@ -207,6 +207,18 @@ def _entry(arguments: Namespace, form: str) -> dict[str, Any]:
     entry["secrets"] = [_secret(word) for word in arguments.secret]
     entry["longLived"] = arguments.long_lived
     return {key: value for key, value in entry.items() if value}
+
+
+def _words(line: str, flag: str) -> list[str]:
+    """The words of a quoted command line.
+
+    Raises:
+        OptionError: a quote is not closed, or a backslash escapes nothing.
+    """
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise OptionError(f"{flag}: {line!r} is no command line: {error}") from error
 
 
 def _checked_transport(url: str, asked: str | None) -> str:

@@ -198,6 +198,8 @@ def test_add_single_entry_file(run: Run, tmp_path: Path) -> None:
         (["x", "--url=ftp://u"], "--url: must be an http, https, ws or wss URL"),
         (["x", "--url=https://u", "--transport=websocket"], "--transport websocket does not go"),
         (["x", "--url=wss://u", "--transport=sse"], "--transport sse does not go"),
+        (["x", "--process=it's"], '--process: "it\'s" is no command line: No closing quotation'),
+        (["x", "--image=i", "--command=a\\"], "is no command line: No escaped character"),
     ],
 )
 def test_add_refuses_what_cannot_run(run: Run, home: Path, words: list[str], part: str) -> None:
