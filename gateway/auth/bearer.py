@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -151,11 +152,18 @@ def _read(path: Path) -> str:
 
 
 def _kept(path: Path) -> str:
-    """The home's token; made if there is none, made private if it is not. Of two creators one wins and both agree."""
+    """The home's token; made if there is none, made private if it is not. Of two creators one wins and both agree.
+
+    Raises:
+        OptionError: something else has its name.
+        OSError: it can be neither read nor made.
+    """
     with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe or device has no end
+            raise OptionError(f"{path} is no token file: move it away, and one is made")
         if path.stat().st_mode & _SHARED_BITS:
             path.chmod(_PRIVATE)
-        if token := path.read_text(encoding="utf-8").strip():
+        if token := path.read_text(encoding="utf-8", errors="replace").strip():
             return _usable(token, str(path))
         write_atomic(path, f"{new_token()}\n".encode(), mode=_PRIVATE)
         return path.read_text(encoding="utf-8").strip()

@@ -6,6 +6,7 @@ import errno
 import http.client
 import os
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -166,6 +167,14 @@ def _home(invocation: Invocation) -> Finding:
             text=f"{existing} cannot be written by this user",
             fix=f"sudo chown -R $USER {existing}, or set MCPGW_HOME to a folder of yours",
         )
+    for folder in (root, invocation.home().catalogs):
+        if _is_there(folder) and folder.stat().st_mode & stat.S_IWOTH:
+            return Finding(
+                "home",
+                ok=False,
+                text=f"everybody may write to {folder}, and so have this user run any program",
+                fix=f"chmod o-w {folder}",
+            )
     return Finding(
         "home", ok=True, text=str(root) if existing == root else f"{root} will be made at first use"
     )

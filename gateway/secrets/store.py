@@ -49,6 +49,8 @@ class SecretStore:
             SecretError: the file cannot be read, is broken, or others may read it and that cannot be changed.
         """
         try:
+            if self._path.exists() and not self._path.is_file():  # a pipe or device has no end
+                raise self._no_store()
             self._make_private()
             text = self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -58,9 +60,7 @@ class SecretStore:
         except UnicodeDecodeError:  # `from None`: the cause would carry the file's bytes
             raise SecretError(f"{self._path}: cannot be read: it is not UTF-8 text") from None
         if text and not text.startswith(_HEADER_START):
-            raise SecretError(
-                f"{self._path}: is no secret store; move it away and set the secrets again"
-            )
+            raise self._no_store()
         if text and not text.startswith(_HEADER):
             raise SecretError(f"{self._path}: was written by a newer mcpgw; use that one")
         return parse_dotenv(text, str(self._path))
@@ -94,6 +94,12 @@ class SecretStore:
             write_atomic(self._path, content.encode(), mode=_PRIVATE)
         except OSError as error:
             raise self._unwritable(error) from error
+
+    def _no_store(self) -> SecretError:
+        """Something else has the store's name."""
+        return SecretError(
+            f"{self._path}: is no secret store; move it away and set the secrets again"
+        )
 
     def _unwritable(self, error: OSError) -> SecretError:
         """The store is on a disk that is full or not ours."""

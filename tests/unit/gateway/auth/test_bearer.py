@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,22 @@ def test_an_empty_token_file_in_the_home_is_filled(tmp_path: Path) -> None:
     token = load_token({}, home)
     assert token.value
     assert load_token({}, home) == token
+
+
+def test_a_pipe_in_the_place_of_the_token_is_refused(tmp_path: Path) -> None:
+    """Nobody waits for what it will never say."""
+    home = Home(tmp_path)
+    os.mkfifo(home.token)
+    with pytest.raises(OptionError, match="is no token file"):
+        load_token({}, home)
+
+
+def test_a_token_in_the_home_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """With a sentence, as any other that no header can hold."""
+    home = Home(tmp_path)
+    home.token.write_bytes(b"\xff\xfe")
+    with pytest.raises(OptionError, match="cannot be sent in a header"):
+        load_token({}, home)
 
 
 def test_a_home_that_cannot_be_written_gives_a_token_for_one_run(tmp_path: Path) -> None:

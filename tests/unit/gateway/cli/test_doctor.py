@@ -115,6 +115,16 @@ def test_named_file_that_is_a_home(run: Run, home: Path, free_port: int) -> None
     assert "MCPGW_HOME" in str(found["home"]["fix"])
 
 
+@pytest.mark.parametrize("name", [".", "catalogs"])
+def test_a_home_that_everybody_may_write(run: Run, home: Path, free_port: int, name: str) -> None:
+    """Whoever may add a catalog there has its owner start programs."""
+    folder = home / name
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o777)
+    found = findings(run, free_port)["home"]
+    assert (found["ok"], found["fix"]) == (False, f"chmod o-w {folder}")
+
+
 def as_nobody(act: Callable[[], None]) -> int:
     """Runs `act` in a process that may do nothing special; 0 if it went well. Root may open everything."""
     child = os.fork()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -44,6 +45,18 @@ def test_readable_file_is_made_private(path: Path) -> None:
     path.chmod(0o644)
     assert SecretStore(path).get("a") == "b"
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("name", ["pipe", "/dev/zero"])
+def test_what_has_no_end_is_no_store(path: Path, name: str) -> None:
+    """It is refused before it is read: a pipe would be waited on, and a device fill the memory."""
+    path.parent.mkdir()
+    if name == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(name)
+    with pytest.raises(SecretError, match="is no secret store"):
+        SecretStore(path).values()
 
 
 def test_file_that_cannot_be_made_private_is_refused(
@@ -122,7 +135,7 @@ def test_writers_do_not_lose_each_others_secrets(path: Path) -> None:
 def test_unusable_places_are_told(tmp_path: Path) -> None:
     """A folder where the file should be; a file where the folder should be."""
     (tmp_path / "folder").mkdir(mode=0o700)
-    with pytest.raises(SecretError, match="cannot be read"):
+    with pytest.raises(SecretError, match="is no secret store"):
         SecretStore(tmp_path / "folder").get("a")
     (tmp_path / "file").write_text("")
     with pytest.raises(SecretError, match="cannot be"):
