@@ -185,7 +185,7 @@ STDIO_EXIT_S: Final = 1.2
 LAST_WORDS_WAIT_S: Final = 0.04
 """From the end of a server's stdout to the failure of its calls: its last stderr lines and its exit status take the way
 through the engine. What comes later is in the log."""
-ENDING_S: Final = 1.0
+ENDING_S: Final = 2.0
 """From the end of a server's stdout until nothing more is expected to be learned of how it ended."""
 FIFO_OPEN_S: Final = 3.0
 """How long a started container may take to open its named pipes before it is started anew without them: its shell does so
