@@ -111,7 +111,11 @@ class Parser(ArgumentParser):
         metavar: str | None = None,
     ) -> None:
         """Defines a positional argument; `count` is argparse's `nargs`."""
-        self.add_argument(name, nargs=count, help=help, metavar=metavar or name.upper())
+        # without a default argparse calls what may be absent missing, as soon as something else is
+        default: list[str] | None = [] if count == "*" else None
+        self.add_argument(
+            name, nargs=count, default=default, help=help, metavar=metavar or name.upper()
+        )
 
     def read(self, words: Sequence[str]) -> Namespace:
         """Reads all words.

@@ -47,7 +47,8 @@ def _walk(node: dict[str, Any], depth: int = 0) -> Iterator[tuple[dict[str, Any]
 
 def _cells(node: dict[str, Any], depth: int, report: dict[str, Any]) -> tuple[str, ...]:
     is_container = depth == len(_BRANCHES) - 1
-    name = node["name"] if is_container else _without_address(node["name"])
+    # a container has its name from the engine, once it is made
+    name = (node["name"] or "…") if is_container else _without_address(node["name"])
     return (
         _BRANCHES[depth] + (name if depth else f"{name} {report['pid']}"),
         node["state"],

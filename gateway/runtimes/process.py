@@ -111,11 +111,11 @@ class ProcessRuntime:
                 "be given; check its settings and secrets"
             ) from error
         except OSError as error:
-            program = launch.command[0]
-            raise StartFailed(
-                f"{server} could not be started ({error}): install {program}, "
-                "or correct `process` of its entry"
-            ) from error
+            if launch.cwd and error.filename == launch.cwd:
+                remedy = f"make the folder {launch.cwd}, or correct `process.cwd` of its entry"
+            else:
+                remedy = f"install {launch.command[0]}, or correct `process` of its entry"
+            raise StartFailed(f"{server} could not be started ({error}): {remedy}") from error
 
     def _environment(self, launch: ProcessLaunch) -> dict[str, str]:
         inherited = {

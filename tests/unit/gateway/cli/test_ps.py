@@ -37,7 +37,10 @@ REPORT = {
                 mail=1,
                 waiting=2,
                 trouble="exited with status 1",
-                children=[node("mcpgw-echo-1", "busy", inflight=5, owner="session:Xk3f9q…")],
+                children=[
+                    node("mcpgw-echo-1", "busy", inflight=5, owner="session:Xk3f9q…"),
+                    node("", "starting"),
+                ],
             ),
         ],
     ),
@@ -73,6 +76,7 @@ def test_the_tree_is_drawn(run: Run, gateway: None) -> None:
         "├─ reaper",
         "├─ pool:echo",
         "│ ├─ mcpgw-echo-1",
+        "│ ├─ …",
         "refused: 3 × from_clients.MAX_SESSIONS",
     ]
     assert lines[1].split()[2:] == ["running", "3", "min", "0", "0", "1", "session,", "version", "0.1.0"]  # fmt: skip

@@ -101,6 +101,7 @@ def test_failed_tool_ends_with_1(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "part"),
     [
+        ([], 2, "are required: NAME; see mcpgw tools call --help"),
         (["cuont"], 1, "there is no tool 'cuont' (did you mean count?)"),
         (["count", "n=x"], 2, "argument 'n' must be integer, not 'x'"),
         (["count", "n=1", "--args", "{}"], 2, "not both"),

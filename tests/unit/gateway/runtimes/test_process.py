@@ -96,6 +96,13 @@ async def test_a_program_that_is_missing(runtime: ProcessRuntime, home: Home) ->
     assert not list(home.run.glob("*.process"))
 
 
+async def test_a_folder_that_is_missing(runtime: ProcessRuntime, tmp_path: Path) -> None:
+    """The program is there, and is not to be installed again."""
+    gone = str(tmp_path / "gone")
+    with pytest.raises(StartFailed, match=f"make the folder {gone}, or correct `process.cwd`"):
+        await runtime.start(request("pwd", cwd=gone))
+
+
 @pytest.mark.parametrize("how", ["aclose", "kill"])
 async def test_grandchildren_end_too(how: str, runtime: ProcessRuntime) -> None:
     """Npx starts node, uvx starts python: the whole group goes, though only its leader saw the end of its input."""
