@@ -69,7 +69,7 @@ $access
 <h2>A client that speaks HTTP</h2>
 <pre>$http_entry</pre>
 <h2>A desktop client that starts programs</h2>
-<p>It starts a gateway of its own; no port, no token.</p>
+<p>It starts a gateway of its own; no port, no token. The command must be an absolute path: <code>command -v mcpgw</code> prints it.</p>
 <pre>$stdio_entry</pre>
 <h2>A first look from a shell</h2>
 <pre>$shell</pre>

@@ -81,6 +81,12 @@ def test_the_help_page_asks_for_no_token_where_none_is_needed() -> None:
     assert "asks for no token" in found.text
 
 
+def test_the_help_page_says_that_clients_want_a_whole_path() -> None:
+    """It names the program only, for the page tells nobody where things lie; desktop clients have no shell's path."""
+    page = help_page("http://h", program="mcpgw", token_required=True)
+    assert b"must be an absolute path" in page.body
+
+
 def test_the_help_page_loads_and_runs_nothing() -> None:
     """No scripts, no external files, no event handlers."""
     found = audit(help_page("http://h", program="mcpgw", token_required=True).body)
