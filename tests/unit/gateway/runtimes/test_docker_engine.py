@@ -127,7 +127,8 @@ async def test_anonymous_volumes_go_with_their_container(
 ) -> None:
     """A volume without a name is not left behind."""
     link = await rig.engine.start(rig.request(mounts=(Mount(source="", target="/data"),)))
-    volume = rig.inspect(link)["Mounts"][0]["Name"]
+    mounts = {mount["Destination"]: mount for mount in rig.inspect(link)["Mounts"]}
+    volume = mounts["/data"]["Name"]
     await link.aclose()
     with pytest.raises(docker.errors.NotFound):
         docker_client.inspect_volume(volume)
