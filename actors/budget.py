@@ -48,6 +48,8 @@ class MemoryBudget:
         """Whether so much is used that spares are better frozen than awake."""
         self._most_bytes = most_bytes
         self._holders = holders
+        self._unmeasured = trio.Event()
+        """Set when a container is there of which nothing is known."""
 
     def fits(self, more_bytes: int) -> bool:
         """Whether a spare of that size may be started."""
@@ -61,12 +63,19 @@ class MemoryBudget:
             relief = relieve(self._all(), self._most_bytes, needed_bytes=more_bytes)
             self._do(Relief(stop=relief.stop))
 
+    def measure_soon(self) -> None:
+        """A container is ready of which nothing is known yet."""
+        self._unmeasured.set()
+
     async def run(self) -> None:
         """Looks after it until cancelled."""
         if self._most_bytes is None:
             await trio.sleep_forever()
         while True:
-            await trio.sleep(limits.MEASURE_PERIOD_S)
+            with trio.move_on_after(limits.MEASURE_PERIOD_S):
+                await self._unmeasured.wait()
+                await trio.sleep(limits.MEASURE_FIRST_S)
+            self._unmeasured = trio.Event()
             await self.measure()
             held = self._all()
             used = sum(one.used_bytes for one in held)

@@ -46,6 +46,7 @@ class PoolKeeper:
         self._parts.failures.succeeded()
         self._parts.tally.starts.append(container.life.start_s)
         self._parts.learn(container)
+        self._parts.budget.measure_soon()
         if container.owner is not None:
             self._fleet.hand_over(container, container.owner)
             self._parts.orphans.hand_over(container, container.owner)

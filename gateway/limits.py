@@ -234,6 +234,9 @@ FREEZE_SHARE: Final = 0.8
 """Of the memory budget; past it all that is idle is frozen, for it does not grow then."""
 MEASURE_PERIOD_S: Final = 5.0
 """How often the memory of containers is measured where there is a budget."""
+MEASURE_FIRST_S: Final = 0.2
+"""From a greeting until the memory of that container is measured for the first time: till then it counts as what it may
+use, which is often a hundred times as much."""
 START_GUESS_S: Final = 0.5
 """How long a start takes, before one was seen: create to first answer of a small container on a small machine."""
 START_SAMPLES: Final = 128

@@ -53,6 +53,24 @@ async def test_idle_containers_are_frozen_near_the_budget_and_stopped_beyond_it(
     assert [server.name for server in backend.running if not server.is_killed] == ["b"]
 
 
+async def test_servers_that_fit_do_not_make_room_for_each_other(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Their limits would not fit; what they use, which is known soon, does."""
+    backend, answers, freezer = FakeBackend(), Answers(), FakeFreezer()
+    freezer.uses = {"fake": 4}
+    pools: dict[str, ContainerPool] = {}
+    budget = MemoryBudget(100, pools.items)
+    server = enabled(max=9)
+    server = structs.replace(server, launch=structs.replace(LAUNCH, memory_bytes=200))
+    pool = pools["fake"] = make_pool(nursery, backend, server, freezer=freezer, budget=budget)
+    nursery.start_soon(budget.run)
+    for owner in ("session:a", "session:b", "session:c"):
+        pool.submit(answers.call(owner))
+        await trio.sleep(1)
+    assert len(backend.running) == 3
+
+
 async def test_the_floor_is_filled_as_far_as_is_measured_to_fit(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
