@@ -11,6 +11,7 @@ from urllib.parse import quote
 import msgspec
 import trio
 
+from gateway import limits
 from gateway.errors import BackendError
 from gateway.runtimes.container_link import ContainerStream
 from gateway.runtimes.dial import dial
@@ -135,7 +136,8 @@ class EngineContainer:
         try:
             await self._remove()
         finally:
-            await self._on_removed()
+            with trio.move_on_after(limits.REMOVE_TIMEOUT_S, shield=True):
+                await self._on_removed()
 
     async def _remove(self) -> None:
         removed = False

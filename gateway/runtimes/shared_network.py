@@ -55,11 +55,11 @@ class _Holder:
             await self.stream.receive()
 
     async def aclose(self) -> None:
-        """Ends and removes it. When this is cancelled, it ends by itself: its input has ended."""
+        """Ends and removes it. Completed when the caller is cancelled, within the time that a removal has."""
         try:
             await self.stream.aclose()
         finally:
-            with suppress(BackendError):
+            with trio.move_on_after(limits.REMOVE_TIMEOUT_S, shield=True), suppress(BackendError):
                 await self.container.remove()
 
 
@@ -138,20 +138,32 @@ class SharedNetworks:
             network = self._network_of(plan.request)
             network.starts += 1
             try:
-                holder = await self._hold(network, plan, program)
-                if holder is None:
+                outcome = await self._start_in(network, plan, program, start)
+                if outcome is None:
                     break
-                config = joining(plan.config, holder.container.identity)
-                create = partial(self._create_member, network)
-                return await start(msgspec.structs.replace(plan, config=config, create=create))
-            except StartFailed:
+                if not isinstance(outcome, StartFailed):
+                    return outcome
                 if not attempts_left or not await self._was_lost(network):
-                    raise
+                    raise outcome
             finally:
                 network.starts -= 1
                 with trio.move_on_after(limits.REMOVE_TIMEOUT_S, shield=True):
                     await self._close_unneeded(network)
         return await start(plan)
+
+    async def _start_in(
+        self, network: _Network, plan: StartPlan, program: bytes, start: Start
+    ) -> ContainerLink | StartFailed | None:
+        """Starts a server in a network; gives why that failed, or None where there is no holder to be had."""
+        try:
+            holder = await self._hold(network, plan, program)
+            if holder is None:
+                return None
+            config = joining(plan.config, holder.container.identity)
+            create = partial(self._create_member, network)
+            return await start(msgspec.structs.replace(plan, config=config, create=create))
+        except StartFailed as failure:
+            return failure
 
     async def watch(self) -> None:
         """Ends the containers whose holder was lost, until cancelled.

@@ -131,11 +131,12 @@ class SocketWire:
             try:
                 await self._converse_once(talk)
             except Refused as error:
-                pause = await admission.pause_s(error.status, error.retry_after_s, version=version)
-                if pause is None:
-                    raise
+                refusal = error
             else:
                 return
+            pause = await admission.pause_s(refusal.status, refusal.retry_after_s, version=version)
+            if pause is None:
+                raise refusal
             await trio.sleep(pause)
 
     async def _converse_once(self, talk: Callable[[Socket], Awaitable[None]]) -> None:
