@@ -12,8 +12,8 @@ import msgspec
 
 from gateway import limits
 from gateway.errors import Malformed
-from gateway.jsonrpc.codec import decode, repair_surrogates
-from gateway.jsonrpc.messages import Message
+from gateway.jsonrpc.codec import INTERNAL_ERROR, decode, repair_surrogates
+from gateway.jsonrpc.messages import Failure, Message
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.refusals import refused
 
@@ -30,6 +30,7 @@ _batch = msgspec.json.Decoder(list[msgspec.Raw])
 _strict_batch = msgspec.json.Decoder(list[_Element])
 _SHOWN_BYTES = 200
 _OBJECT = b"{"
+_METHOD = b'"method"'
 
 
 class Frames:
@@ -48,7 +49,7 @@ class Frames:
             return [self._decode(frame)]
         except Malformed as error:
             self.report(frame, error)
-            return []
+            return self._in_the_place_of(frame, error)
 
     def report(self, frame: bytes, error: Malformed) -> None:
         """Logs a frame that is not a message: the first as a warning, all at DEBUG."""
@@ -68,6 +69,16 @@ class Frames:
             if repaired is frame:
                 raise
             return decode(repaired)
+
+    def _in_the_place_of(self, frame: bytes, error: Malformed) -> list[Message]:
+        """A failure, where rubbish was to be the answer to a request: whoever waits for it learns of that at once.
+
+        A frame with a method is a request of the server's own, under one of its own ids.
+        """
+        if error.request_id is None or _METHOD in frame:
+            return []
+        text = f"server {self._server!r} sent an answer that is none: {error}"
+        return [Failure(error.request_id, INTERNAL_ERROR, text)]
 
     def _unpack_batch(self, frame: bytes) -> list[Message]:
         try:

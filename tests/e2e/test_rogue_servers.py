@@ -177,11 +177,11 @@ def test_a_slow_tool_costs_its_server_nothing(side_by_side: SideBySide) -> None:
 
 
 def test_a_wrong_version_is_no_answer(side_by_side: SideBySide) -> None:
-    """JSON-RPC 1.0: the call ends at its deadline, the log says what came, the server is kept."""
+    """JSON-RPC 1.0: the call ends at once, the log says what came, the server is kept."""
 
     def act(house: House) -> None:
         with started(house.place, house.rogue()) as client:
-            assert "did not answer" in misbehave(client, "version")
+            assert "sent an answer that is none" in misbehave(client, "version")
             assert "upstream_rubbish" in client.log
             assert client.call("echo", text="b") == "b"
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from gateway import limits
-from gateway.jsonrpc.messages import Notification
+from gateway.jsonrpc.messages import Failure, Notification
 from gateway.upstreams.frames import Frames
 
 NOTE = b'{"jsonrpc":"2.0","method":"n"}'
@@ -53,3 +53,28 @@ def test_half_surrogate_pairs_are_mended(text: bytes, read: str) -> None:
     frame = b'{"jsonrpc":"2.0","method":"%b"}' % text
     assert Frames("fake").unpack(frame) == [Notification(read)]
     assert Frames("fake").unpack(b"[%b]" % frame) == [Notification(read)]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"jsonrpc":"1.0","id":7,"result":{}}',
+        b'{"jsonrpc":"2.0","id":7,"result":{},"error":{"code":1,"message":"m"}}',
+        b'{"jsonrpc":"2.0","id":7}',
+    ],
+    ids=bytes.decode,
+)
+def test_an_answer_that_is_none_fails_its_request(frame: bytes) -> None:
+    """Nobody waits for another one."""
+    (failure,) = Frames("fake").unpack(frame)
+    assert isinstance(failure, Failure)
+    assert failure.id == 7
+    assert "server 'fake' sent an answer that is none: Not a JSON-RPC message" in failure.message
+
+
+@pytest.mark.parametrize(
+    "frame", [b'{"jsonrpc":"1.0","id":7,"method":"m"}', b'{"jsonrpc":"1.0","result":{}}']
+)
+def test_other_rubbish_fails_nothing(frame: bytes) -> None:
+    """The id of a request of the server's own says nothing of ours."""
+    assert Frames("fake").unpack(frame) == []
