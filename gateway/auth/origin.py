@@ -18,12 +18,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from gateway import limits
-from gateway.errors import Forbidden
+from gateway.errors import Forbidden, OptionError
 
 _ANY: Final = "*"
 _LOCAL_NAME: Final = "localhost"
 _AFTER_LITERAL: Final = re.compile(r"(?::[0-9]*)?")
 """What may follow the brackets of an IPv6 literal."""
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s@]+")
+"""A scheme, a host, perhaps a port: some programs have schemes of their own."""
 _OPAQUE: Final = "null"
 """The Origin of sandboxed frames and local files: anybody can be it."""
 _SHOWN_CHARS: Final = 100
@@ -87,14 +89,36 @@ class NetworkRules(msgspec.Struct, frozen=True, kw_only=True):
 def network_rules(
     *, hosts: Iterable[str], allow_hosts: Iterable[str] = (), allow_origins: Iterable[str] = ()
 ) -> NetworkRules:
-    """The rules for a listener bound to `hosts`. A name that it is bound by is allowed as Host."""
+    """The rules for a listener bound to `hosts`. A name that it is bound by is allowed as Host.
+
+    Raises:
+        OptionError: an allowed host or origin is in a form that no request has.
+    """
     bound = [host.lower() for host in hosts]
     names = {host for host in bound if not _is_address(host)}
     return NetworkRules(
         loopback=all(_is_local(host) for host in bound),
-        allow_hosts=frozenset({_bare(host) for host in allow_hosts} | names),
-        allow_origins=frozenset(origin.lower().rstrip("/") for origin in allow_origins),
+        allow_hosts=frozenset({_allowed_host(host) for host in allow_hosts} | names),
+        allow_origins=frozenset(_allowed_origin(origin) for origin in allow_origins),
     )
+
+
+def _allowed_host(host: str) -> str:
+    bare = _bare(host)
+    if bare != _ANY and not _is_address(bare) and _hostname(bare) is None:
+        raise OptionError(
+            f"--allow-host {_shown(host)} is no host: write a name or an address, perhaps with a port, or `*`"
+        )
+    return bare
+
+
+def _allowed_origin(origin: str) -> str:
+    bare = origin.lower().rstrip("/")
+    if bare not in {_ANY, _OPAQUE} and not _ORIGIN.fullmatch(bare):
+        raise OptionError(
+            f"--allow-origin {_shown(origin)} is no origin: write it as https://app.example, perhaps with a port, or `*`"
+        )
+    return bare
 
 
 def _bare(host: str) -> str:

@@ -44,7 +44,7 @@ def welcome(
     count = len(announcement.servers)
     names = f" ({', '.join(announcement.servers)})" if count else ""
     lines = [f"mcpgw: serving {count} server{'' if count == 1 else 's'}{names}"]
-    lines += [f"mcpgw: {sentence}" for sentence in announcement.notes]
+    lines += [f"mcpgw: {sentence}" for sentence in (*announcement.notes, *_exposed(options))]
     if announcement.urls:
         lines += ["", *_addresses(announcement, options), *_desktop(options, invocation)]
         lines += [*_http_client(announcement, options), *_curl(announcement, options)]
@@ -77,6 +77,28 @@ def stdio_words(words: Sequence[str]) -> tuple[str, ...]:
         elif flag not in _NETWORK_SWITCHES:
             kept.append(f"{flag}={_absolute(value)}" if equals else _absolute(word))
     return tuple(kept)
+
+
+def _exposed(options: GatewayOptions) -> list[str]:
+    """What other machines can do; in a container that is for whoever publishes the port to decide."""
+    if options.transport == "stdio" or options.in_container or not options.host:
+        return []
+    # lazy: a gateway on stdio, which must start fast, does without it
+    from gateway.auth.origin import network_rules  # noqa: PLC0415 - see above
+
+    if network_rules(hosts=(options.host,)).loopback:
+        return []
+    sentences = []
+    if options.allow_unauthenticated:
+        sentences.append(
+            f"whoever reaches {options.host} may call every tool: no token is asked for"
+        )
+    if not options.tls_cert:
+        sentences.append(
+            f"what other machines send to {options.host} is not encrypted: name a certificate with --tls-cert, or have a "
+            "proxy in front do that"
+        )
+    return sentences
 
 
 def _addresses(announcement: Announcement, options: GatewayOptions) -> list[str]:

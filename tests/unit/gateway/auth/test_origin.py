@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.auth.origin import NetworkRules, network_rules
-from gateway.errors import Forbidden
+from gateway.errors import Forbidden, OptionError
 
 LOOPBACK = network_rules(hosts=("127.0.0.1", "::1"))
 PUBLIC = network_rules(hosts=("0.0.0.0", "::"))
@@ -173,3 +173,23 @@ def verdict(check: Callable[[str | None], None], value: str) -> str:
     except Forbidden as error:
         return str(error)
     return ""
+
+
+@pytest.mark.parametrize("host", ["a:b:c", "http://a", "a/b", "", "user@a"])
+def test_an_allowed_host_that_no_request_has_is_refused(host: str) -> None:
+    """Else it would be found out by the first client, one 403 later."""
+    with pytest.raises(OptionError, match=r"--allow-host .* is no host"):
+        network_rules(hosts=("127.0.0.1",), allow_hosts=(host,))
+
+
+@pytest.mark.parametrize("origin", ["app.example", "nonsense", "https://", "https://a/path", ""])
+def test_an_allowed_origin_that_no_page_has_is_refused(origin: str) -> None:
+    """The same."""
+    with pytest.raises(OptionError, match=r"--allow-origin .* is no origin"):
+        network_rules(hosts=("127.0.0.1",), allow_origins=(origin,))
+
+
+def test_origins_of_other_schemes_are_origins() -> None:
+    """Desktop programs and extensions have their own; so has nobody at all."""
+    origins = ("app://obsidian.md", "chrome-extension://abc", "http://[::1]:3000", "null", "*")
+    assert network_rules(hosts=("::1",), allow_origins=origins).allow_origins == set(origins)

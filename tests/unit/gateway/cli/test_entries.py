@@ -136,3 +136,24 @@ def test_program_commands(tmp_path: Path) -> None:
     module = Invocation(environ={}, script="/x/gateway/cli/__main__.py")
     assert program_command(module) == (sys.executable, "-m", "gateway.cli")
     assert program_command(Invocation(environ={}, script="")) == ("mcpgw",)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, 0),
+        ({"host": "localhost"}, 0),
+        ({"host": "0.0.0.0", "in_container": True}, 0),
+        ({"host": "0.0.0.0", "tls_cert": "c.pem"}, 0),
+        ({"host": "0.0.0.0"}, 1),
+        ({"host": "gateway.lan", "allow_unauthenticated": True}, 2),
+    ],
+)
+def test_who_can_be_reached_by_others_is_told(
+    tmp_path: Path, fields: dict[str, object], said: int
+) -> None:
+    """That nothing is encrypted, and that nobody is asked for a token."""
+    lines = welcome(Announcement(urls=URLS), options(**fields), invocation(tmp_path))
+    told = [line for line in lines if "not encrypted" in line or "may call every tool" in line]
+    assert len(told) == said
+    assert all(line.startswith("mcpgw: ") for line in told)
