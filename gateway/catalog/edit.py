@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from gateway.catalog.document import DocumentError, Plain, plain_value, read_document
 from gateway.catalog.server_config import canonical
-from gateway.catalog.sources import is_there
+from gateway.catalog.sources import is_there, require_file
 from gateway.errors import CatalogError
 from gateway.home import write_atomic
 
@@ -211,6 +211,7 @@ def _edit(path: Path, change: Change) -> bool:
     """Reads, changes, and writes a file if it was changed."""
     try:
         there = path.exists()
+        require_file(path)
         text = path.read_text(encoding="utf-8-sig") if there else ""
         mode = path.stat().st_mode & 0o777 if there else 0o644
     except (OSError, UnicodeDecodeError) as error:

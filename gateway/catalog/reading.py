@@ -108,6 +108,7 @@ class Reading:
     def _own_catalog(self, path: Path) -> ParsedCatalog | None:
         """A catalog of the home; it may have gone, or be unreadable."""
         try:
+            sources.require_file(path)
             return sources.read_catalog(path, self._cache)
         except OSError as error:
             self.faults.append(sources.file_fault(path, error))
@@ -133,6 +134,8 @@ class Reading:
         found: list[_Settings] = []
         for path in paths:
             try:
+                if path in own:
+                    sources.require_file(path)
                 found.append(
                     sources.read_settings(
                         path,

@@ -6,6 +6,7 @@ A file flag may be a path, or a name in the home. On a host, `/mcp/x` (the home 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
@@ -129,6 +130,18 @@ def read_settings(
     """
     content, source = read_bounded(path), str(path)
     return cache.get(kind, content, source, lambda: parse(content, source))
+
+
+def require_file(path: Path) -> None:
+    """Sees to it that one of the home's own names is no pipe or device, which would be waited for without a word.
+
+    What a flag names may be one: shells hand over documents like that.
+
+    Raises:
+        OSError: it is.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "it is no file")
 
 
 def read_bounded(path: Path) -> bytes:
