@@ -74,7 +74,7 @@ def stage(stages: list[Stage]) -> Stage:
 def lanes(request: pytest.FixtureRequest, stages: list[Stage]) -> Iterator[Lanes]:
     """All cells that this run asks for, under way."""
     items = (item for item in request.session.items if isinstance(item, pytest.Function))
-    cells = [item.callspec.params["cell"] for item in items if "lanes" in item.fixturenames]
+    cells = [item.callspec.params["cell"] for item in items if "cell" in item.fixturenames]
     with open_lanes(stages, cells) as found:
         yield found
 
