@@ -147,10 +147,18 @@ class ContainerLink:
         return b""
 
     async def learn_ending(self) -> None:
-        """Reads stderr to its end, which is the container's, and asks the engine for the exit status."""
-        with trio.move_on_after(limits.ENDING_S), suppress(BackendError):
-            await self._drain()
-            if self._exit_status is None:
+        """Reads stderr to its end, which is the container's, and asks the engine for the exit status.
+
+        Beside each other: soon after the end that stderr tells of, the engine no longer knows the status.
+        """
+        with trio.move_on_after(limits.ENDING_S):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._learn_exit_status)
+                await self._drain()
+
+    async def _learn_exit_status(self) -> None:
+        if self._exit_status is None:
+            with suppress(BackendError):
                 self._exit_status = await self._container.exit_status()
 
     async def aclose(self) -> None:

@@ -17,7 +17,7 @@ from gateway.runtimes.container_link import ContainerStream
 from gateway.runtimes.dial import dial
 from gateway.runtimes.docker_api import DockerApi
 from gateway.runtimes.engine_endpoint import Endpoint
-from gateway.runtimes.engine_http import Refused, post
+from gateway.runtimes.engine_http import LongPost, Refused
 from gateway.runtimes.holdings import Holdings
 from gateway.telemetry.log import get_logger
 
@@ -61,6 +61,9 @@ class EngineContainer:
         self._api_version = api_version
         self._holdings = holdings
         self._on_removed = on_removed
+        # The question for its end, asked once; whoever asks for the status waits for this answer, one at a time.
+        self._end: LongPost | None = None
+        self._asking = trio.Lock()
         holdings.hold(identity)
 
     def __repr__(self) -> str:
@@ -106,18 +109,21 @@ class EngineContainer:
     async def exit_status(self) -> int | None:
         """Waits for its end; None where the engine no longer knows.
 
+        Cancellation: the engine goes on waiting, and the next one who asks is told what it saw: it forgets the status with
+        the container, which it removes soon after the end.
+
         Raises:
             EngineUnreachable
         """
-        stream = await dial(self._endpoint)
-        try:
-            answer = await post(stream, self.target("wait"))
-            return msgspec.json.decode(answer, type=_Waited).status
-        except (Refused, msgspec.DecodeError):
-            # Removed already: AutoRemove was faster.
-            return None
-        finally:
-            await trio.aclose_forcefully(stream)
+        async with self._asking:
+            if self._end is None:
+                self._end = LongPost(await dial(self._endpoint), self.target("wait"))
+            try:
+                answer = await self._end.answer()
+                return msgspec.json.decode(answer, type=_Waited).status
+            except (Refused, msgspec.DecodeError):
+                # Removed already: AutoRemove was faster.
+                return None
 
     async def terminate(self) -> None:
         """SIGTERM; fine if it has ended.
@@ -137,6 +143,8 @@ class EngineContainer:
             await self._remove()
         finally:
             with trio.move_on_after(limits.REMOVE_TIMEOUT_S, shield=True):
+                if self._end is not None:
+                    await self._end.aclose()
                 await self._on_removed()
 
     async def _remove(self) -> None:

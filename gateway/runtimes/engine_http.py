@@ -58,18 +58,42 @@ async def upgrade(stream: trio.abc.Stream, target: str) -> bytes:
     raise Refused(status, await _read_complaint(stream, head, rest))
 
 
-async def post(stream: trio.abc.Stream, target: str) -> bytes:
-    """One POST without a body on a fresh connection: the answer's body.
+class LongPost:
+    """One POST without a body on a fresh connection whose answer takes its time: who waits for it may break off and go on.
 
-    HTTP/1.0, so that the body is what comes until the engine closes: no chunks to take apart.
-
-    Raises:
-        Refused: the engine says no, and why.
-        EngineUnreachable: it hung up.
+    HTTP/1.0, so that the body is what comes until the engine closes: no chunks to take apart. Closes: `aclose`.
     """
-    return await _exchange(
-        stream, f"POST {target} HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n"
-    )
+
+    def __init__(self, stream: trio.abc.Stream, target: str) -> None:
+        self._stream = stream
+        self._request = f"POST {target} HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n"
+        self._received = b""
+
+    async def answer(self) -> bytes:
+        """The answer's body.
+
+        Cancellation: nothing is lost; the engine goes on with what it was asked.
+
+        Raises:
+            Refused: the engine says no, and why.
+            EngineUnreachable: it hung up.
+        """
+        if self._request:
+            request, self._request = self._request, ""
+            await _send(self._stream, request)
+        while len(self._received) < _MAX_ANSWER_BYTES:
+            chunk = await _receive(self._stream)
+            if not chunk:
+                break
+            self._received += chunk
+        status, _, body = _parted(self._received)
+        if status >= _ERRORS:
+            raise Refused(status, _complaint(body))
+        return body
+
+    async def aclose(self) -> None:
+        """Closes the connection."""
+        await trio.aclose_forcefully(self._stream)
 
 
 async def get(stream: trio.abc.Stream, target: str) -> bytes:
@@ -105,6 +129,10 @@ async def _read_head(stream: trio.abc.Stream) -> tuple[int, bytes, bytes]:
         if not chunk:
             break
         received += chunk
+    return _parted(received)
+
+
+def _parted(received: bytes) -> tuple[int, bytes, bytes]:
     head, separator, rest = received.partition(_HEAD_END)
     status = _STATUS_LINE.match(head)
     if not separator or status is None:
@@ -119,7 +147,10 @@ async def _read_complaint(stream: trio.abc.Stream, head: bytes, rest: bytes) -> 
         name, _, value = line.partition(b":")
         if name == b"content-length" and value.strip().isdigit():
             length = min(length, int(value))
-    body = await _read_rest(stream, rest, length)
+    return _complaint(await _read_rest(stream, rest, length))
+
+
+def _complaint(body: bytes) -> str:
     try:
         return msgspec.json.decode(body, type=_Complaint).message
     except msgspec.DecodeError:

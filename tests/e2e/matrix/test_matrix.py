@@ -130,7 +130,7 @@ def _has_three_kinds(result: Any) -> bool:
 
 
 _REPORTS = [[0, 100], [50, 100], [100, 100]]
-_EARLY_REPORTS = [_REPORTS[:1], _REPORTS[:2]]
+_EARLY_REPORTS = [_REPORTS[:count] for count in range(3)]
 
 FULFILLED: Mapping[str, Callable[[Any], bool]] = {
     "list": _lists_all,
