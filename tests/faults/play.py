@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from gateway.cli.leaks import find_leaks
+from gateway.limits import LIST_TIMEOUT_S
 from tests.e2e.gateways import Network, await_true
 from tests.faults import stage as scenes
 from tests.faults.caller import Caller, hold_half_open, send_garbage
@@ -31,6 +32,7 @@ INTO_S: Final = 0.3
 """From a server's start to the fault that meets it in its slow first step."""
 HUNG_S: Final = 4.0
 """The deadline of calls to a server that will hang: it is waited for in vain. The others have all the time they need."""
+LISTED_S: Final = LIST_TIMEOUT_S + 20.0
 AT_ONCE_S: Final = 1.0
 """From the death of a server to the failure of its calls on a machine with much else to do; docs/reliability.md has what it
 really takes."""
@@ -181,7 +183,9 @@ class Play:
     def _ask_echo(self) -> dict[str, Any]:
         before = len(self._subject.seen("outcome"))
         self._subject.call(f"{self._server}_echo", text="b")
-        return self._subject.await_event("outcome", before + 1)
+        # Where the first list hangs, nobody knows the tool before another server has been asked for it.
+        patience_s = LISTED_S if self.cell.phase == "list" else SOON_S
+        return self._subject.await_event("outcome", before + 1, patience_s)
 
     def _await_server(self) -> None:
         """Returns within the slow step of a server that has just been started."""
@@ -350,7 +354,7 @@ class Play:
     def _call_again(self) -> None:
         """In the same session, until it works. After a death it works at once."""
         tries = 0
-        deadline = time.monotonic() + RECOVERED_S
+        deadline = time.monotonic() + (LISTED_S if self.cell.phase == "list" else RECOVERED_S)
         while True:
             tries += 1
             event = self._ask_echo()
