@@ -86,10 +86,11 @@ class LongPost:
             if not chunk:
                 break
             self._received += chunk
-        status, _, body = _parted(self._received)
-        if status >= _ERRORS:
-            raise Refused(status, _complaint(body))
-        return body
+            if _HEAD_END in self._received:
+                status, head, rest = _parted(self._received)
+                if status >= _ERRORS:
+                    raise Refused(status, await _read_complaint(self._stream, head, rest))
+        return _parted(self._received)[2]
 
     async def aclose(self) -> None:
         """Closes the connection."""
@@ -147,10 +148,7 @@ async def _read_complaint(stream: trio.abc.Stream, head: bytes, rest: bytes) -> 
         name, _, value = line.partition(b":")
         if name == b"content-length" and value.strip().isdigit():
             length = min(length, int(value))
-    return _complaint(await _read_rest(stream, rest, length))
-
-
-def _complaint(body: bytes) -> str:
+    body = await _read_rest(stream, rest, length)
     try:
         return msgspec.json.decode(body, type=_Complaint).message
     except msgspec.DecodeError:

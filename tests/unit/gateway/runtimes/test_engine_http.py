@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from gateway.errors import EngineUnreachable
-from gateway.runtimes.engine_http import Refused, post, upgrade
+from gateway.runtimes.engine_http import LongPost, Refused, upgrade
 
 
 async def answered(answer: bytes, *, cut: int = 7) -> tuple[trio.abc.Stream, trio.abc.Stream]:
@@ -19,6 +19,11 @@ async def answered(answer: bytes, *, cut: int = 7) -> tuple[trio.abc.Stream, tri
         await theirs.send_all(answer[start : start + cut])
     await theirs.send_eof()
     return ours, theirs
+
+
+async def post(stream: trio.abc.Stream, target: str) -> bytes:
+    """The answer, waited for at once."""
+    return await LongPost(stream, target).answer()
 
 
 async def test_upgrade_gives_the_bytes_that_came_along() -> None:
@@ -64,6 +69,21 @@ async def test_post_reads_to_the_end() -> None:
     """The body is what comes until the engine closes."""
     stream, _ = await answered(b'HTTP/1.0 200 OK\r\nX: y\r\n\r\n{"StatusCode":0}')
     assert await post(stream, "/x") == b'{"StatusCode":0}'
+
+
+async def test_who_breaks_off_can_go_on() -> None:
+    """The engine was asked once, and what came before is kept."""
+    ours, theirs = trio.testing.memory_stream_pair()
+    asking = LongPost(ours, "/x")
+    await theirs.send_all(b"HTTP/1.0 200 OK\r\n\r\n{")
+    with trio.move_on_after(0.01) as patience:
+        await asking.answer()
+    assert patience.cancelled_caught
+    await theirs.send_all(b"}")
+    await theirs.send_eof()
+    assert await asking.answer() == b"{}"
+    assert (await theirs.receive_some()).count(b"POST /x") == 1
+    await asking.aclose()
 
 
 @pytest.mark.parametrize("junk", [b"", b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1\r\n\r\n", b"HTTP/1.1 200"])
