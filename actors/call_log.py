@@ -9,8 +9,9 @@ import time
 
 import trio
 
-from actors.call import Call
+from actors.call import Answer, Call
 from gateway import limits
+from gateway.jsonrpc.messages import Failure
 from gateway.telemetry.log import Row, get_logger
 
 log = get_logger("session")
@@ -28,14 +29,14 @@ class CallLog:
         self._rows: list[Row] = []
         self._work = trio.Event()
 
-    def note(self, call: Call, *, name: str, client: str, outcome: str) -> None:
+    def note(self, call: Call, answer: Answer | None, *, name: str, client: str) -> None:
         """Has the line of an ended call written soon.
 
         Args:
             call: what ended.
+            answer: what it ended with; None where its client withdrew it.
             name: the tool, prompt or resource, as its server knows it.
             client: what the client calls itself.
-            outcome: `ok`, `cancelled`, or the error.
         """
         if not self._enabled or not log.shows_info:
             return
@@ -45,7 +46,7 @@ class CallLog:
             "name": name,
             "client": client,
             "ms": round((call.ended - call.started) * 1000, 1),
-            "outcome": outcome,
+            "outcome": _outcome(answer),
         }
         self._rows.append((time.time(), fields))
         if len(self._rows) >= limits.CALL_LOG_ROWS:
@@ -68,3 +69,10 @@ class CallLog:
         rows, self._rows = self._rows, []
         if rows:
             log.info_rows("call", rows)
+
+
+def _outcome(answer: Answer | None) -> str:
+    """`ok`, `cancelled`, or the error."""
+    if answer is None:
+        return "cancelled"
+    return answer.message if isinstance(answer, Failure) else "ok"

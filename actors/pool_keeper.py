@@ -22,7 +22,7 @@ log = get_logger("pool")
 
 
 class PoolKeeper:
-    """Implements `container.Keeper` for one pool.
+    """Implements `keeper.Keeper` for one pool.
 
     Args:
         parts: what the pool consists of.

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-import msgspec
-
 from actors.assignment import EVERYBODY
 from actors.call import Answer, Call
 from actors.client import Client
@@ -143,7 +141,7 @@ class SessionCalls:
         if call.tasked and answer is not None:
             answer = house.task_ids.answer(call, answer, caller.principal)
         outlet.finish(self._frame(request_id, call, answer))
-        house.call_log.note(call, name=route.name, client=self._client.name, outcome=_told(answer))
+        house.call_log.note(call, answer, name=route.name, client=self._client.name)
 
     def _frame(self, request_id: Id, call: Call, answer: Answer | None) -> bytes | None:
         """The answer as the client gets it."""
@@ -160,10 +158,3 @@ class SessionCalls:
         """Passes a message that belongs to a call on to the stream of its request."""
         if self._client.wants(message):
             outlet.send(codec.encode(message), skippable=isinstance(message, Notification))
-
-
-def _told(answer: Answer | None) -> str:
-    """How a call ended, for the log."""
-    if isinstance(answer, msgspec.Raw):
-        return "ok"
-    return "cancelled" if answer is None else answer.message

@@ -93,9 +93,7 @@ class StatelessSending:
                 return
             if call.tasked and answer is not None:
                 answer = self._house.task_ids.answer(call, answer, order.principal)
-            self._house.call_log.note(
-                call, name=route.name, client=order.said.client_name, outcome=_outcome(answer)
-            )
+            self._house.call_log.note(call, answer, name=route.name, client=order.said.client_name)
             modern.settled(call, answer)
 
         modern.call = call = Call(
@@ -210,10 +208,3 @@ class StatelessSending:
             return client
         owners = (numbered(client, number) for number in count())
         return next(owner for owner in owners if owner not in self._owners)
-
-
-def _outcome(answer: Answer | None) -> str:
-    """How a call ended, for its line in the log."""
-    if answer is None:
-        return "cancelled"
-    return answer.message if isinstance(answer, Failure) else "ok"

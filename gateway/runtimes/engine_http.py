@@ -76,11 +76,17 @@ class LongPost:
 
         Raises:
             Refused: the engine says no, and why.
-            EngineUnreachable: it hung up.
+            EngineUnreachable: it hung up, or the question was closed.
         """
+        try:
+            return await self._answer()
+        except trio.ClosedResourceError as error:
+            raise EngineUnreachable("the question to the container engine was given up") from error
+
+    async def _answer(self) -> bytes:
         if self._request:
-            request, self._request = self._request, ""
-            await _send(self._stream, request)
+            await _send(self._stream, self._request)
+            self._request = ""
         while len(self._received) < _MAX_ANSWER_BYTES:
             chunk = await _receive(self._stream)
             if not chunk:
@@ -93,7 +99,7 @@ class LongPost:
         return _parted(self._received)[2]
 
     async def aclose(self) -> None:
-        """Closes the connection."""
+        """Closes the connection; who waits for the answer is told."""
         await trio.aclose_forcefully(self._stream)
 
 
@@ -104,11 +110,7 @@ async def get(stream: trio.abc.Stream, target: str) -> bytes:
         Refused: the engine says no, and why.
         EngineUnreachable: it hung up.
     """
-    return await _exchange(stream, f"GET {target} HTTP/1.0\r\nHost: docker\r\n\r\n")
-
-
-async def _exchange(stream: trio.abc.Stream, request: str) -> bytes:
-    await _send(stream, request)
+    await _send(stream, f"GET {target} HTTP/1.0\r\nHost: docker\r\n\r\n")
     status, head, rest = await _read_head(stream)
     if status >= _ERRORS:
         raise Refused(status, await _read_complaint(stream, head, rest))

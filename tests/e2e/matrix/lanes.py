@@ -35,6 +35,7 @@ class Lanes:
         runs: Iterable[Run],
     ) -> None:
         self._houses = houses
+        self._pools = pools
         self._bare: dict[Bare, Future[Report]] = {
             asked: pools[asked[1]].submit(self._play_bare, *asked) for asked in dict.fromkeys(bare)
         }
@@ -45,6 +46,10 @@ class Lanes:
     def report(self, row: Row, server: Server, upstream: Upstream) -> Report:
         """What a client reports of a server behind the gateway; raises where its program failed."""
         return self._runs[row, upstream].result()[server]
+
+    def again(self, row: Row, server: Server, upstream: Upstream) -> Report:
+        """The same from a further run of its program, behind all others of its era."""
+        return self._pools[row.era].submit(self._play, row, upstream).result()[server]
 
     def bare(self, client: str, era: Era) -> Report:
         """What it reports of a server that it is connected to without one."""

@@ -65,8 +65,9 @@ def test_a_server_that_is_a_process(
     lanes: Lanes, row: Row, server: Server, upstream: Upstream
 ) -> None:
     """All steps, and the client is told what the server would have told it."""
-    check(lanes.report(row, server, upstream), row.client, row.era)
-    compare(lanes.report(row, server, upstream), lanes.bare(row.client, row.era))
+    report = seen(lanes, row, server, upstream)
+    check(report, row.client, row.era)
+    compare(report, lanes.bare(row.client, row.era))
 
 
 @pytest.mark.slow
@@ -76,22 +77,31 @@ def test_a_server_in_a_container(
     lanes: Lanes, row: Row, server: Server, upstream: Upstream
 ) -> None:
     """The same."""
-    check(lanes.report(row, server, upstream), row.client, row.era)
-    compare(lanes.report(row, server, upstream), lanes.bare(row.client, row.era))
+    report = seen(lanes, row, server, upstream)
+    check(report, row.client, row.era)
+    compare(report, lanes.bare(row.client, row.era))
 
 
 @pytest.mark.slow
 @cells("http")
 def test_a_server_over_http(lanes: Lanes, row: Row, server: Server, upstream: Upstream) -> None:
     """The same."""
-    check(lanes.report(row, server, upstream), row.client, row.era)
-    compare(lanes.report(row, server, upstream), lanes.bare(row.client, row.era))
+    report = seen(lanes, row, server, upstream)
+    check(report, row.client, row.era)
+    compare(report, lanes.bare(row.client, row.era))
 
 
 def test_the_page_has_the_table() -> None:
     """`python -m tests.e2e.matrix` writes it."""
     page = PAGE.read_text(encoding="utf-8")
     assert replaced(page) == page
+
+
+def seen(lanes: Lanes, row: Row, server: Server, upstream: Upstream) -> Report:
+    """The client's report; that of a second run where it had read so late that it missed more than the last of progress."""
+    report = lanes.report(row, server, upstream)
+    late = CLIENTS[row.client].may_miss_late_reports and report.get("progress") in _READ_LATE
+    return lanes.again(row, server, upstream) if late else report
 
 
 def check(report: Report, client: str, era: Era) -> None:
@@ -101,7 +111,7 @@ def check(report: Report, client: str, era: Era) -> None:
     steps = CLIENTS[client].steps
     assert set(report) == {"revision", *steps}
     wrong = {step: report[step] for step in steps if not FULFILLED[step](report[step])}
-    if CLIENTS[client].may_miss_late_reports and wrong.get("progress") in _EARLY_REPORTS:
+    if CLIENTS[client].may_miss_late_reports and wrong.get("progress") == _REPORTS[:-1]:
         del wrong["progress"]
     assert not wrong, wrong
 
@@ -130,7 +140,7 @@ def _has_three_kinds(result: Any) -> bool:
 
 
 _REPORTS = [[0, 100], [50, 100], [100, 100]]
-_EARLY_REPORTS = [_REPORTS[:count] for count in range(3)]
+_READ_LATE = (_REPORTS[:0], _REPORTS[:1])
 
 FULFILLED: Mapping[str, Callable[[Any], bool]] = {
     "list": _lists_all,

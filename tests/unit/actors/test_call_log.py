@@ -15,6 +15,7 @@ from actors.call_log import CallLog
 from gateway import limits
 from gateway.telemetry.log import configure
 from tests.fakes.house import Answers
+from tests.fakes.server import raw
 
 Lines = Callable[[], list[dict[str, object]]]
 
@@ -43,8 +44,8 @@ async def test_lines_wait_for_each_other_a_moment(
     call = answers.call()
     await trio.sleep(0.1)
     call.settle(None)
-    log.note(call, name="roll", client="cli", outcome="ok")
-    log.note(call, name="roll", client="cli", outcome="cancelled")
+    log.note(call, raw({}), name="roll", client="cli")
+    log.note(call, None, name="roll", client="cli")
     await wait_all_tasks_blocked()
     assert lines() == []
     await trio.sleep(2 * limits.CALL_LOG_S)
@@ -59,7 +60,7 @@ async def test_a_crowd_does_not_wait(lines: Lines, autojump_clock: MockClock) ->
     """What waits is bounded."""
     log, answers = CallLog(enabled=True), Answers()
     for _ in range(limits.CALL_LOG_ROWS + 1):
-        log.note(answers.call(), name="roll", client="cli", outcome="ok")
+        log.note(answers.call(), raw({}), name="roll", client="cli")
     assert len(lines()) == limits.CALL_LOG_ROWS
 
 
@@ -68,7 +69,7 @@ async def test_the_end_loses_no_line(lines: Lines) -> None:
     log, answers = CallLog(enabled=True), Answers()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(log.run)
-        log.note(answers.call(), name="roll", client="cli", outcome="ok")
+        log.note(answers.call(), raw({}), name="roll", client="cli")
         await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert len(lines()) == 1
@@ -80,5 +81,5 @@ async def test_nothing_is_kept_that_nobody_wants(lines: Lines, *, enabled: bool)
     configure("warning")
     log, answers = CallLog(enabled=enabled), Answers()
     for _ in range(2 * limits.CALL_LOG_ROWS):
-        log.note(answers.call(), name="roll", client="cli", outcome="ok")
+        log.note(answers.call(), raw({}), name="roll", client="cli")
     assert lines() == []

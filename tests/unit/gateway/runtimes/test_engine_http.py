@@ -86,6 +86,35 @@ async def test_who_breaks_off_can_go_on() -> None:
     await asking.aclose()
 
 
+async def test_who_is_cancelled_before_asking_asks_later() -> None:
+    """The engine would be waited for in vain otherwise."""
+    ours, theirs = trio.testing.memory_stream_pair()
+    asking = LongPost(ours, "/x")
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await asking.answer()
+    await theirs.send_all(b"HTTP/1.0 200 OK\r\n\r\n{}")
+    await theirs.send_eof()
+    assert await asking.answer() == b"{}"
+    assert (await theirs.receive_some()).startswith(b"POST /x")
+
+
+async def test_closing_tells_who_waits() -> None:
+    """A container that is removed at once may be waited for by somebody who ends it gently."""
+    listener, *_ = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener, trio.open_nursery() as nursery:
+        stream = await trio.open_tcp_stream(*listener.socket.getsockname())
+        asking = LongPost(stream, "/x")
+
+        async def wait() -> None:
+            with pytest.raises(EngineUnreachable, match="given up"):
+                await asking.answer()
+
+        nursery.start_soon(wait)
+        await trio.testing.wait_all_tasks_blocked()
+        await asking.aclose()
+
+
 @pytest.mark.parametrize("junk", [b"", b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1\r\n\r\n", b"HTTP/1.1 200"])
 async def test_what_is_no_engine(junk: bytes) -> None:
     """Junk, silence and half an answer are told apart from an engine."""
