@@ -73,7 +73,7 @@ class ClientSteps:
         """A client takes a request back."""
         if ticket := self._waiting(a):
             client = next(one for one in self._world.clients if one.name == ticket.client)
-            client.cancel(ticket)  # type: ignore[attr-defined]
+            client.cancel(ticket)  # type: ignore[attr-defined] # whoever asks can
             del b
 
     def do_reuse_id(self, a: int, _b: int) -> None:

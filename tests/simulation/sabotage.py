@@ -84,7 +84,7 @@ def _sends_again(upstream: Upstream, error: GatewayError) -> None:
     _end(upstream, error)
     for call in calls:
         if isinstance(error, Gone) and call.method == "tools/call" and not call.is_settled:
-            holder._keeper.placement.place(call)  # type: ignore[attr-defined]
+            holder._keeper.placement.place(call)  # type: ignore[attr-defined] # a container holds it
         else:
             call.settle(failure_of(error))
 

@@ -49,7 +49,7 @@ def test_after_a_full_disk_the_lost_lines_are_counted(
         "log_lines_lost",
         "second",
     ]
-    output._descriptor = full  # type: ignore[attr-defined]
+    output._descriptor = full  # type: ignore[attr-defined] # of ours
     log.info("third")
     os.close(room)
     assert capfd.readouterr().err.count("log_file_unwritable") == 2
