@@ -41,7 +41,7 @@ _LATEST: Final = REFERENCE.with_name("latest.json")
 
 def main(arguments: list[str]) -> int:
     """The command; its exit status: 0 if every target is kept, 1 if not, 2 if nothing could be measured."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     # Ended in whatever way, the run ends its programs and removes its containers.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
@@ -140,7 +140,8 @@ def _status(results: Results, rows: Sequence[Row], *, quick: bool) -> int:
     return 0 if outcomes <= accepted else 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What the command line says; the pages about the bench are checked against it."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="a short run: shows that all of it works"

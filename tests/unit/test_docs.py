@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from bench.__main__ import parser as bench_parser
 from gateway import limits
 from gateway.catalog.parse import parse_catalog
 from gateway.cli.commands import ALIASES, COMMANDS
@@ -194,13 +195,15 @@ def test_commands_of_the_prose_exist(page: Path) -> None:
 
 
 def known_flags() -> set[str]:
-    """Every flag of every verb."""
-    return {
+    """Every flag of every verb, and of the bench."""
+    ours = {
         flag
         for command in COMMANDS
         for verb in verbs_of(command)
         for flag in parser_of(command, verb, Invocation(environ={})).flags()
     }
+    of_bench = re.findall(r"--[a-z][a-z-]+", bench_parser().format_help())
+    return ours.union(of_bench)
 
 
 def test_flags_of_the_prose_exist() -> None:
