@@ -73,6 +73,7 @@ class Call:
         "started",
         "tasked",
         "timeout_s",
+        "watched_by",
     )
 
     def __init__(
@@ -119,6 +120,8 @@ class Call:
         """Sent once more already, though a server may have executed it."""
         self.is_heard = False
         """Its client was told, or asked, something on the way to its answer: it would notice a repetition."""
+        self.watched_by: Deadlines | None = None
+        """Who looks at its deadline, until it is settled."""
         self._settled = settled
         self._relayed = relayed
 
@@ -141,6 +144,8 @@ class Call:
         self.is_settled = True
         self.ended = trio.current_time()
         self.holder = None
+        if self.watched_by is not None:
+            self.watched_by.forget(self)
         self._settled(self, answer)
 
     def observe(self, seen: Callable[[Call, Answer | None], None]) -> None:
@@ -190,8 +195,9 @@ class Deadlines:
         return len(self._calls)
 
     def watch(self, call: Call) -> None:
-        """Starts to watch; a settled call falls out by itself."""
+        """Watches a call until it is settled."""
         self._calls[call] = None
+        call.watched_by = self
         if not self._work.is_set():
             self._work.set()
 
@@ -205,8 +211,7 @@ class Deadlines:
             await self._work.wait()
             await sleep_awake(limits.DEADLINE_SWEEP_S)
             now = trio.current_time()
-            for call in [call for call in self._calls if call.is_settled or call.deadline <= now]:
-                self._calls.pop(call, None)
+            for call in [call for call in self._calls if call.deadline <= now]:
                 _expire(call)
             if not self._calls:
                 self._work = trio.Event()

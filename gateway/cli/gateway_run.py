@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final, get_args
 
+from gateway import garbage
 from gateway.cli.flags import define_run, read_run
 from gateway.cli.plain_text import printable
 from gateway.cli.verbs import Invocation, Verb
@@ -57,6 +58,7 @@ def _run(arguments: Namespace, invocation: Invocation) -> int:
         options = prepare_starter(options, invocation.environ)
     if options.dry_run:
         return _dry_run(options, invocation)
+    garbage.put_off()
     _greet_person(options, invocation)
     # lazy: a dry run, a wrong flag and --help need neither
     import trio  # noqa: PLC0415 - see above

@@ -17,7 +17,7 @@ from typing import Final
 import trio
 
 from actors.supervisor import Gateway, open_gateway
-from gateway import limits
+from gateway import garbage, limits
 from gateway.auth.bearer import Authenticator, Bearer, Open, Token, load_token
 from gateway.auth.origin import network_rules
 from gateway.catalog.model import ContainerLaunch, PociLaunch
@@ -83,6 +83,7 @@ async def _serve_pipe(gateway: Gateway, signals: AsyncIterator[int], *, announce
     gateway.hurry()
     spoke = False
     announce(_announcement(gateway))
+    garbage.set_aside()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_cancel_on_signal, signals, nursery.cancel_scope)
         spoke = await serve_stdio(gateway.sessions)
@@ -168,6 +169,7 @@ class _Network:
         async with trio.open_nursery() as nursery:
             addresses = await nursery.start(listen)
             announce(_announcement(self._gateway, urls=self._urls(addresses), token=self._token))
+            garbage.set_aside()
             await self._until_told(signals)
             nursery.start_soon(self._hurry_on_signal, signals)
             await self._drain()
