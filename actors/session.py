@@ -83,7 +83,7 @@ class Session:
 
     def __repr__(self) -> str:
         """The client and how busy it is; the id is a secret, so only its beginning."""
-        return f"<Session {self.id[:6]} {self.transport} {self.client_name!r} calls={len(self._calls)}>"
+        return f"<Session {self.id[:6]} {self.transport} {self.client_name!r} calls={len(self._calls.waiting)}>"
 
     @property
     def protocol_version(self) -> str | None:
@@ -98,12 +98,12 @@ class Session:
     @property
     def is_busy(self) -> bool:
         """Whether a request waits for its answer."""
-        return bool(self._calls or self._waits)
+        return bool(self._calls.waiting or self._waits.waiting)
 
     @property
     def is_idle(self) -> bool:
         """Whether it waits for nothing and nobody listens."""
-        return not (self.is_busy or self._stateless or self._outlets)
+        return not (self.is_busy or self._stateless.waiting or self._outlets)
 
     # --- the transport's side ----------------------------------------------------------------------------------
 
@@ -163,22 +163,22 @@ class Session:
         Raises:
             GatewayError: it is refused; nothing has been sent.
         """
-        method = request.method
-        if request.id in self._calls or request.id in self._waits or request.id in self._stateless:
+        method, version = request.method, self._client.version
+        calls, waits, stateless = self._calls.waiting, self._waits.waiting, self._stateless.waiting
+        if request.id in calls or request.id in waits or request.id in stateless:
             raise Malformed(f"request id {_shown(request.id)} is in use by an earlier request")
-        waiting = len(self._calls) + len(self._waits) + len(self._stateless)
-        if waiting >= limits.MAX_INFLIGHT_PER_SESSION:
+        if len(calls) + len(waits) + len(stateless) >= limits.MAX_INFLIGHT_PER_SESSION:
             refused("from_clients.MAX_INFLIGHT_PER_SESSION")
             raise Overloaded(
                 f"{limits.MAX_INFLIGHT_PER_SESSION} requests of this session wait for an answer already"
             )
-        if self.protocol_version is None and meta.parse_meta(params.fields(request.params)):
+        if version is None and meta.parse_meta(params.fields(request.params)):
             self._stateless.serve(request, outlet)
         elif method == "ping":
             self._reply(request.id, outlet, codec.raw({}))
         elif method == "initialize":
             self._initialize(request, outlet)
-        elif self.protocol_version is None:
+        elif version is None:
             raise Malformed(f"{_shown(method)} came before initialize; send initialize first")
         elif method in TARGETS and method != "tasks/update":
             self._call(request, outlet, read_target(method, params.fields(request.params)))

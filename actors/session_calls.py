@@ -59,16 +59,9 @@ class SessionCalls:
         self._subscriptions = subscriptions
         self._house = house
         self._is_harmless = is_harmless
-        self._calls: dict[Id, Call] = {}
+        self.waiting: dict[Id, Call] = {}
+        """The calls by the ids of the client."""
         self._numbered = 0
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self._calls)
-
-    def __contains__(self, request_id: Id) -> bool:
-        """Whether one has that id of the client."""
-        return request_id in self._calls
 
     def send(
         self, request: Request, outlet: Outlet, target: Target, route: Route, *, owner: str = ""
@@ -82,29 +75,30 @@ class SessionCalls:
         door = self._house.door(route.server)
         if door is None:
             raise Unavailable(f"server {route.server} was removed")
-        alone = door.server.pooling.isolation in {"session", "call"}
-        profile = self._client.profile
+        server, profile = door.server, self._client.profile
+        pooling = server.pooling
+        alone = pooling.isolation in {"session", "call"}
         call = Call(
             request.method,
             target.renamed(route.name),
             server=route.server,
-            owner=owner or self.owner_at(door.server),
+            owner=owner or self.owner_at(server),
             client=self._caller.id,
-            timeout_s=door.server.pooling.timeout_s,
+            timeout_s=pooling.timeout_s,
             profile=profile,
             # A server with several clients at a time could not be told whose sampling and roots it may use.
             greeting=profile if alone else NEUTRAL,
             progress_token=params.progress_token(target.fields),
-            harmless=door.server.pooling.retry and self._is_harmless(request.method, route),
+            harmless=pooling.retry and self._is_harmless(request.method, route),
             settled=partial(self._settled, request.id, outlet, route),
             relayed=partial(self._relayed, outlet),
         )
-        self._calls[request.id] = call
+        self.waiting[request.id] = call
         door.submit(call)
 
     def cancel(self, request_id: Id) -> bool:
         """The client no longer wants an answer; whether there was such a call."""
-        call = self._calls.get(request_id)
+        call = self.waiting.get(request_id)
         if call is None:
             return False
         call.withdraw("cancelled by the client")
@@ -112,7 +106,7 @@ class SessionCalls:
 
     def end(self, answer: Failure) -> None:
         """Ends all of them with that answer."""
-        for call in list(self._calls.values()):
+        for call in list(self.waiting.values()):
             call.withdraw("session ended", answer=answer)
 
     def owner_at(self, server: EnabledServer) -> str:
@@ -133,7 +127,7 @@ class SessionCalls:
     ) -> None:
         """A call has ended: one answer to the client, or none if it withdrew the call."""
         house, caller = self._house, self._caller
-        self._calls.pop(request_id, None)
+        self.waiting.pop(request_id, None)
         caller.last_active = call.ended
         house.request_ended()
         if self._subscriptions.note(call, route, answer):

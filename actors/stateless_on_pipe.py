@@ -26,16 +26,8 @@ class StatelessOnPipe:
         self._session = session
         self._transport = transport
         self._house = house
-        self._open: dict[Id, Callable[[], None]] = {}
-        """What cancels each."""
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self._open)
-
-    def __contains__(self, request_id: Id) -> bool:
-        """Whether the request of that id is unanswered."""
-        return request_id in self._open
+        self.waiting: dict[Id, Callable[[], None]] = {}
+        """What cancels each, by its id."""
 
     def serve(self, request: Request, outlet: Outlet) -> None:
         """Serves one.
@@ -43,20 +35,20 @@ class StatelessOnPipe:
         Raises:
             GatewayError: it is refused; nothing arrives at `outlet`.
         """
-        self._open[request.id] = _nothing
-        exchange = _Exchange(outlet, partial(self._open.pop, request.id, None))
+        self.waiting[request.id] = _nothing
+        exchange = _Exchange(outlet, partial(self.waiting.pop, request.id, None))
         cancel = self._house.serve_stateless(
             request,
             principal=self._session.principal,
             transport=self._transport,
             outlet=exchange,
         )
-        if request.id in self._open:
-            self._open[request.id] = cancel
+        if request.id in self.waiting:
+            self.waiting[request.id] = cancel
 
     def cancel(self, request_id: Id) -> bool:
         """The client no longer wants an answer; whether it was owed one."""
-        cancel = self._open.pop(request_id, None)
+        cancel = self.waiting.pop(request_id, None)
         if cancel is None:
             return False
         cancel()
@@ -64,7 +56,7 @@ class StatelessOnPipe:
 
     def end(self) -> None:
         """Cancels all of them."""
-        for cancel in list(self._open.values()):
+        for cancel in list(self.waiting.values()):
             cancel()
 
 

@@ -28,20 +28,13 @@ class Waits:
     def __init__(self, house: House, refuse: Refuse) -> None:
         self._house = house
         self._refuse = refuse
-        self._waits: dict[Id, _Wait] = {}
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self._waits)
-
-    def __contains__(self, request_id: Id) -> bool:
-        """Whether the request of that id waits."""
-        return request_id in self._waits
+        self.waiting: dict[Id, _Wait] = {}
+        """They by their ids."""
 
     @property
     def methods(self) -> Collection[str]:
         """The methods of those that wait."""
-        return {wait.method for wait in self._waits.values()}
+        return {wait.method for wait in self.waiting.values()}
 
     def add(
         self,
@@ -67,7 +60,7 @@ class Waits:
                 # Also where it was ended in the very moment in which it was over.
                 is_over = not wait.scope.cancel_called
             finally:
-                del self._waits[request.id]
+                del self.waiting[request.id]
                 self._house.request_ended()
                 if wait.withdrawn:
                     outlet.finish(None)
@@ -82,11 +75,11 @@ class Waits:
                 self._refuse(request.id, outlet, error)
 
         self._house.spawn(wait_and_act)
-        self._waits[request.id] = wait
+        self.waiting[request.id] = wait
 
     def cancel(self, request_id: Id) -> bool:
         """The client no longer wants an answer; whether there was such a wait."""
-        wait = self._waits.get(request_id)
+        wait = self.waiting.get(request_id)
         if wait is None:
             return False
         wait.withdrawn = True
@@ -95,7 +88,7 @@ class Waits:
 
     def end(self) -> None:
         """Ends all of them; each is told that its session has ended."""
-        for wait in list(self._waits.values()):
+        for wait in list(self.waiting.values()):
             wait.scope.cancel()
 
 

@@ -81,6 +81,8 @@ class Bearer:
     def __init__(self, token: str, *, key: bytes) -> None:
         """Takes the token, and the home's hash key that turns it into the principal's name."""
         self._token = token.encode()
+        self._header = b"Bearer " + self._token
+        """As most clients write it; others spell the scheme differently, or have more blanks."""
         digest = hmac.new(key, b"principal:" + self._token, hashlib.sha256).hexdigest()
         self._principal = Principal(f"token-{digest[:_NAME_DIGITS]}")
 
@@ -95,6 +97,8 @@ class Bearer:
                 "this gateway wants a bearer token: send `Authorization: Bearer …` with the token that "
                 "`mcpgw token show` prints"
             )
+        if hmac.compare_digest(authorization, self._header):
+            return self._principal
         scheme, _, shown = authorization.strip().partition(b" ")
         if scheme.lower() != _SCHEME or not hmac.compare_digest(shown.strip(), self._token):
             raise Unauthorized(

@@ -109,7 +109,7 @@ def encode(message: Message) -> bytes:
         frame = _encode(_FailureFrame(message.id, body))
     else:
         frame = _encode(message)
-    return one_line(frame)
+    return one_line(frame) if b"\n" in frame or b"\r" in frame else frame
 
 
 def one_line(json: bytes) -> bytes:
@@ -167,7 +167,8 @@ def _call(envelope: _Envelope, method: str) -> Request | Notification:
 
 def _answer(envelope: _Envelope) -> Result | Failure:
     """The answer that an envelope without a method is."""
-    result, error = _present(envelope.result), _present(envelope.error)
+    result = None if envelope.result is msgspec.UNSET else envelope.result
+    error = None if envelope.error is msgspec.UNSET else envelope.error
     if result is not None and error is not None:
         # Some servers write both members, and null into the one that does not apply.
         result, error = _unless_null(result), _unless_null(error)
@@ -190,10 +191,6 @@ def _read_failure(request_id: Id | None, error: msgspec.Raw) -> Failure:
         )
     data = None if body.data is msgspec.UNSET else body.data
     return Failure(request_id, body.code, body.message, data)
-
-
-def _present(value: msgspec.Raw | msgspec.UnsetType) -> msgspec.Raw | None:
-    return None if value is msgspec.UNSET else value
 
 
 def _unless_null(value: msgspec.Raw) -> msgspec.Raw | None:

@@ -61,13 +61,17 @@ class ConsoleFormat:
 
     def line(self, entry: Entry) -> str:
         """One line; a traceback follows on indented lines of its own."""
-        second = int(entry.at)
-        line = (
-            f"{_clock(second)}.{int((entry.at - second) * 1000):03} "
-            f"{_NAMES.get(entry.level, 'info'):5} {_escape(_text(entry.event))}"
-        )
+        second, generation = int(entry.at), redact.generation
+        line = f"{_clock(second)}.{int((entry.at - second) * 1000):03}"
+        if len(entry.event) <= _MEMO_CHARS:
+            line += _short_event(entry.level, entry.event, generation)
+        else:
+            line += _event(entry.level, entry.event)
         for key, value in entry.fields.items():
-            line += _field(key, value)
+            if isinstance(value, str) and len(value) <= _MEMO_CHARS:
+                line += _short_field(key, value, generation)
+            else:
+                line += f" {_escape(key)}={_shown(_value(value))}"
         for row in entry.trace.splitlines():
             line += f"\n    {_escape(row)}"
         return line
@@ -92,16 +96,20 @@ class JsonFormat:
         return json_text.dumps(line, ensure_ascii=True)
 
 
-def _field(key: str, value: object) -> str:
-    """A field on the console, with the blank before it."""
-    if isinstance(value, str) and len(value) <= _MEMO_CHARS:
-        return _short_field(key, value, redact.generation)
-    return f" {_escape(key)}={_shown(_value(value))}"
+def _event(level: int, event: str) -> str:
+    """The level and the event on the console, with the blank before them."""
+    return f" {_NAMES.get(level, 'info'):5} {_escape(_text(event))}"
+
+
+@lru_cache(maxsize=_MEMO_TEXTS)
+def _short_event(level: int, event: str, generation: int) -> str:  # noqa: ARG001 -- as in `_short`
+    """The same for a short event, as ours are: those of other programs may be of any length."""
+    return _event(level, event)
 
 
 @lru_cache(maxsize=_MEMO_TEXTS)
 def _short_field(key: str, text: str, generation: int) -> str:
-    """The same for a short text: the names of tools and clients come again with each call."""
+    """A field on the console, with the blank before it: names of tools and clients come again with each call."""
     return f" {_escape(key)}={_quote(_short(text, generation))}"
 
 

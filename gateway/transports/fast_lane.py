@@ -98,14 +98,14 @@ class FastLane:
         parted = line.parted(came)
         if parted is None or not self.takes(parted[0]):
             return False
-        checked, body = parted
-        admitted = self._front.admit(self._request)
+        (checked, body), head, front = parted, self._request, self._front
+        admitted = front.admit(head)
         if not isinstance(admitted, Posting):
             return False
         if checked.body_bytes == len(body):
             line.begin()
             line.ends = self._is_last
-            self._answer(self._front.take(self._request, admitted, body))
+            self._answer(front.take(head, admitted, body))
             return True
         if body or not checked.body_bytes or b"expect" in checked.headers:
             return False
@@ -201,7 +201,7 @@ class FastLane:
     async def _refuse(self, checked: CheckedHead, reply: Reply) -> None:
         """Answers before the body has come. Most of them come all the same, and are thrown away for a moment."""
         line = self._line
-        self._write(reply)
+        write_reply(line, self._request, reply)
         if not line.ends:
             await line.skip(checked)
         line.rest()
@@ -280,7 +280,7 @@ class FastLane:
         self._settle()
 
     def _reply(self, reply: Reply) -> None:
-        self._write(reply)
+        write_reply(self._line, self._request, reply)
         self._settle()
 
     def _settle(self) -> None:
@@ -288,9 +288,6 @@ class FastLane:
         self._busy = False
         self._line.rest()
         self._answered.set()
-
-    def _write(self, reply: Reply) -> None:
-        write_reply(self._line, self._request, reply)
 
     @property
     def _request(self) -> RequestHead:

@@ -21,6 +21,9 @@ from gateway.telemetry.refusals import refused
 from gateway.transports.backlog import Backlog
 from gateway.transports.event_feed import EventFeed
 
+_PRIMED: Final = frozenset(row.name for row in versions.VERSIONS if row.primed_streams)
+"""Revisions whose clients take an event without data."""
+
 _EVENT_ID: Final = re.compile(r"([sc][0-9]{1,15})-([0-9]{1,15})", re.ASCII)
 """A stream's name and the number of an event. Standing streams begin with `s`, those of calls with `c`."""
 
@@ -126,6 +129,5 @@ class Resumption:
 
 
 def is_primed(session: ClientSession) -> bool:
-    """Whether the session's client takes an event without data, and so can resume a stream from its first moment on."""
-    version = versions.find(session.protocol_version or "")
-    return version is not None and version.primed_streams
+    """Whether the session's client can resume a stream from its first moment on."""
+    return session.protocol_version in _PRIMED
