@@ -113,6 +113,15 @@ def _spare_for(profile: str, slots: Sequence[Slot], pooling: Pooling) -> Use | C
     return Claim(min(spares, key=_till_ready).key) if spares else None
 
 
+def ready_spares(slots: Iterable[Slot], pooling: Pooling) -> dict[str, list[int]]:
+    """The spares that `place` has a call use whose owner has no slot, by kind, in the order from the last to the next."""
+    spares: dict[str, list[int]] = {}
+    for slot in sorted(slots, key=lambda slot: slot.idle_since):
+        if slot.owner is None and not slot.stale and slot.told and _has_room(slot, pooling):
+            spares.setdefault(slot.profile, []).append(slot.key)
+    return spares
+
+
 def _start(slots: Sequence[Slot], owner: str, pooling: Pooling) -> Start | Await:
     """One more container, in place of somebody's idle one where there are too many."""
     if len(slots) < pooling.max:

@@ -195,7 +195,9 @@ class Deadlines:
         return len(self._calls)
 
     def watch(self, call: Call) -> None:
-        """Watches a call until it is settled."""
+        """Watches a call until it is settled, which may have been the case before."""
+        if call.is_settled:
+            return
         self._calls[call] = None
         call.watched_by = self
         if not self._work.is_set():

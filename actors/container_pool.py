@@ -110,7 +110,6 @@ class ContainerPool:
 
     def submit(self, call: Call) -> None:
         """Sends a call to a container of its owner, or queues it and starts one. Returns at once."""
-        self._deadlines.watch(call)
         container = self._fleet.by_owner.get(call.owner)
         if (
             container is not None
@@ -121,6 +120,8 @@ class ContainerPool:
             container.start(call)
         else:
             self._placement.place(call)
+        # Last, because it may have to wake the sweeper.
+        self._deadlines.watch(call)
 
     def release(self, owner: str) -> None:
         """The owner left: its queued calls are withdrawn and its containers stop."""

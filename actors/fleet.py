@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import trio
 
@@ -16,6 +16,8 @@ class Fleet:
     def __init__(self) -> None:
         self.by_owner: dict[str, Container] = {}
         """The newest container of an owner: the short cut of warm calls."""
+        self._set_out: dict[str, list[Container]] = {}
+        """Spares by kind, the next one last: the short cut of first calls. Some may have become unfit since."""
         self._containers: dict[int, Container] = {}
         self._to_start: list[Container] = []
         self._last_key = 0
@@ -43,6 +45,21 @@ class Fleet:
         for container in self._to_start:
             nursery.start_soon(container.run)
         self._to_start.clear()
+
+    def set_out(self, spares: Mapping[str, Iterable[int]]) -> None:
+        """Has first calls find these spares, by kind, without a decision; the next one is the last."""
+        self._set_out = {
+            kind: [self._containers[key] for key in keys] for kind, keys in spares.items()
+        }
+
+    def take_spare(self, kind: str, max_inflight: int) -> Container | None:
+        """The next of the spares of that kind that were set out and still are spares; None where none is left."""
+        spares = self._set_out.get(kind)
+        while spares:
+            spare = spares.pop()
+            if spare.owner is None and not spare.frozen and spare.has_room(max_inflight):
+                return spare
+        return None
 
     def hand_over(self, container: Container, owner: str) -> None:
         """From now on it is that owner's."""
@@ -82,6 +99,7 @@ class Fleet:
         """Nothing of any is left."""
         self._to_start.clear()
         self._containers.clear()
+        self._set_out.clear()
         self.by_owner.clear()
 
     async def kill(self) -> None:

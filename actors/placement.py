@@ -35,18 +35,25 @@ class Placement:
         self._tally = parts.tally
 
     def place(self, call: Call) -> None:
-        """Does what `assignment.place` says."""
+        """Does what `assignment.place` says; what it says of an owner's first call is mostly known before it comes."""
         parts = self._parts
         if self.closed:
             reason = Unavailable(f"server {parts.server.name} is being stopped")
             call.settle(failure_of(reason))
             return
+        kind = parts.kind_for(call.profile, call.greeting)
+        pooling = parts.server.pooling
+        if not self._fleet.owned(call.owner):
+            spare = self._fleet.take_spare(kind, pooling.max_inflight)
+            if spare is not None:
+                self._use(spare, call)
+                return
         decision = assignment.place(
             self._fleet.slots(),
             call.owner,
-            parts.server.pooling,
+            pooling,
             waiting=self._waiting.count(call.owner),
-            profile=parts.kind_for(call.profile, call.greeting),
+            profile=kind,
         )
         match decision:
             case assignment.Use(key):
@@ -90,15 +97,17 @@ class Placement:
 
     def _use(self, container: Container, call: Call) -> None:
         """Gives the call to a ready container, which belongs to the call's owner from now on."""
-        if container.owner is None:
-            self._tally.hits += 1
-            self._tally.avoided += 1
-            self._arrived()
-            self._parts.look_by(self._parts.spares.refill_at())
+        was_spare = container.owner is None
         self._fleet.hand_over(container, call.owner)
         if self._parts.server.pooling.isolation == "call" and not call.tasked:
             container.retire()
         container.start(call)
+        if was_spare:
+            # The server is at work by now: what is noted of its new owner is not waited for.
+            self._tally.hits += 1
+            self._tally.avoided += 1
+            self._arrived()
+            self._parts.look_by(self._parts.spares.refill_at())
 
     def _claim(self, container: Container, call: Call) -> None:
         """Has a container that is not ready made so for the call's owner."""

@@ -40,6 +40,7 @@ class Upkeep:
             self._refill(plan.spares)
         frost = self._see_to_frost(now, 0 if parts.budget.near else plan.awake)
         self._see_to_lists()
+        fleet.set_out(assignment.ready_spares(fleet.slots(), pooling))
         expiry = assignment.next_expiry(fleet.slots(), pooling, spares=plan.spares)
         expiring = math.inf if expiry is None else expiry
         again = min(plan.until, adopting, frost, refill_at, expiring)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -21,7 +22,7 @@ _RELAYED: Final = frozenset({"elicitation", "experimental", "roots", "sampling"}
 _KEY_BYTES: Final = 8
 
 
-class ClientProfile(msgspec.Struct, frozen=True):
+class ClientProfile(msgspec.Struct, frozen=True, dict=True):
     """What a server is told of its client. `log_level` is "" where the client has not asked for one.
 
     `era` is the client's own: its calls go to servers in that era where they know it, and answers come in its words.
@@ -31,9 +32,12 @@ class ClientProfile(msgspec.Struct, frozen=True):
     log_level: str = ""
     era: Era = "legacy"
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """Equal for profiles that one running server can serve; the log level can be changed while it runs."""
+        """Equal for profiles that one running server can serve; the log level can be changed while it runs.
+
+        Made once: every decision on where a call goes asks for that of its client and of each container.
+        """
         if not self.capabilities:
             return ""
         text = msgspec.json.encode(dict(sorted(self.capabilities.items())))

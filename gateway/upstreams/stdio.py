@@ -1,8 +1,8 @@
 """A message pipe over a runtime's link: one JSON-RPC message a line. Must not know what runs at the other end, or how.
 
 A call that is alone costs no task switch on its way out: `send` writes it. What comes after it, before the server has said
-anything, queues for the writer, which takes all that one turn of the loop brought in one write. `receive` reads the link
-in its caller's task.
+anything, queues for the writer, which takes all that one turn of the loop brought in one write; so do notifications, for
+which nobody waits. `receive` reads the link in its caller's task.
 
 Source: MCP 2025-11-25, base protocol, transports, "stdio".
 """
@@ -18,7 +18,7 @@ from gateway import limits
 from gateway.errors import Gone, Malformed, Overloaded
 from gateway.jsonrpc.codec import encode
 from gateway.jsonrpc.lines import LineSplitter
-from gateway.jsonrpc.messages import Message, Request
+from gateway.jsonrpc.messages import Message, Notification, Request
 from gateway.ports import Link
 from gateway.telemetry.redaction import redact
 from gateway.telemetry.refusals import refused
@@ -78,7 +78,8 @@ class StdioPipe:
             refused("to_servers.MAX_OUTBOUND_BYTES")
             raise Overloaded(f"server {self._server!r} does not read its input: try again later")
         rest: bytes | memoryview = frame
-        if not self._gathering and self._idle_writer:
+        # A notification is not answered, so that the call after it would count as one of many until the server speaks.
+        if not self._gathering and self._idle_writer and not isinstance(message, Notification):
             self._gathering = True
             rest = self._write_now(frame)
         if rest:

@@ -16,6 +16,7 @@ from actors.assignment import (
     expired,
     next_expiry,
     place,
+    ready_spares,
     room,
 )
 from gateway.catalog.model import Pooling
@@ -235,6 +236,31 @@ def test_a_used_container_never_serves_another_owner(
             assert len(slots) < POOLING.max
         case Await():
             assert slots
+
+
+@given(slots_strategy, st.sampled_from(["", "x"]))
+def test_the_spares_that_are_known_beforehand_are_those_that_would_be_used(
+    slots: list[Slot], profile: str
+) -> None:
+    """Taken one after the other they are what is decided for owners who come one after the other."""
+    known = [one for one in slots if one.told]
+    spares = ready_spares(known, POOLING).get(profile, [])
+    for number in range(len(known) + 1):
+        decision = place(known, f"new {number}", POOLING, waiting=0, profile=profile)
+        if not spares:
+            assert not isinstance(decision, Use)
+            return
+        assert isinstance(decision, Use)
+        by_key = {one.key: one for one in known}
+        taken = by_key[spares.pop()]
+        assert taken.idle_since == by_key[decision.key].idle_since
+        known.remove(taken)
+
+
+def test_a_spare_that_was_not_told_of_a_client_is_not_ready() -> None:
+    """It has to be greeted first."""
+    slots = [slot(1, told=False, ready=False), slot(2, profile="x"), slot(3, inflight=2)]
+    assert ready_spares(slots, POOLING) == {"x": [2]}
 
 
 @given(slots_strategy, st.floats(0, 300))

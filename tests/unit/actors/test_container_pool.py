@@ -404,6 +404,23 @@ async def test_spares_are_kept_and_refilled(
     assert len(backend.running) == 2
 
 
+async def test_first_calls_that_find_spares_are_sent_without_a_task_switch(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Of two owners who come in one moment, each to a spare of its own."""
+    backend, answers = FakeBackend(held_server), Answers()
+    pool = make_pool(nursery, backend, enabled(warm=2))
+    for name in ("roots", "sampling"):
+        await wait_all_tasks_blocked()
+        pool.expect(ClientProfile({name: raw({})}))
+    await wait_all_tasks_blocked()
+    assert [len(server.requests("initialize")) for server in backend.opened] == [1, 1]
+    for owner, name in (("session:a", "sampling"), ("session:b", "roots")):
+        pool.submit(answers.call(owner, profile=ClientProfile({name: raw({})})))
+    assert [len(server.requests("tools/call")) for server in backend.opened] == [1, 1]
+    assert {container.owner for container in pool._fleet} == {"session:a", "session:b"}
+
+
 async def test_a_spare_is_not_spoken_to_before_a_client_is_known(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:

@@ -19,6 +19,10 @@ class Parked:
         self.stopped = False
         self.frozen = False
 
+    def has_room(self, max_inflight: int) -> bool:
+        """Whether it takes one more call."""
+        return not self.stale and self.inflight < max_inflight
+
     def retire(self) -> None:
         """No more calls."""
         self.stale = True
@@ -88,3 +92,26 @@ def test_a_frozen_container_is_found_but_not_by_the_short_cut() -> None:
     assert fleet.by_owner == {"b": busy}
     assert fleet.of("a") is idle
     assert fleet.of("c") is None
+
+
+def test_a_spare_is_taken_once() -> None:
+    """The last of its kind is the next one; of another kind there is none."""
+    first, second = Parked(1), Parked(2)
+    fleet = fleet_of(first, second)
+    fleet.set_out({"": [1, 2]})
+    assert fleet.take_spare("x", 1) is None
+    assert fleet.take_spare("", 1) is second
+    assert fleet.take_spare("", 1) is first
+    assert fleet.take_spare("", 1) is None
+
+
+def test_what_became_unfit_since_it_was_set_out_is_passed_over() -> None:
+    """Somebody's, frozen, retired or busy: whether a container may be used is looked at when it is taken."""
+    owned, frozen, retired, busy, good = (Parked(key) for key in range(5))
+    fleet = fleet_of(owned, frozen, retired, busy, good)
+    fleet.set_out({"": [4, 3, 2, 1, 0]})
+    fleet.hand_over(cast("Container", owned), "a")
+    fleet.freeze(cast("Container", frozen))
+    fleet.retire(cast("Container", retired))
+    busy.inflight = 1
+    assert fleet.take_spare("", 1) is good

@@ -52,3 +52,5 @@ async def test_an_ended_call_is_not_kept_for_its_deadline() -> None:
     deadlines.watch(call)
     call.settle(None)
     assert len(deadlines) == 0
+    deadlines.watch(call)
+    assert len(deadlines) == 0

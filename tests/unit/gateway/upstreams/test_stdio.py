@@ -73,6 +73,41 @@ async def test_a_message_that_is_alone_is_written_at_once(
     assert received == [PING_LINE]
 
 
+async def test_a_notification_does_not_hold_up_what_follows(
+    pipe: StdioPipe, link: MemoryLink, nursery: trio.Nursery
+) -> None:
+    """Nothing comes back for it that would say that the server goes on: the next request is alone all the same."""
+    pipe.send(Notification("notifications/initialized"))
+    assert b"initialized" in await link.stdin.receive()
+
+    async def read() -> None:
+        assert await link.stdin.receive() == PING_LINE
+
+    nursery.start_soon(read)
+    await trio.testing.wait_all_tasks_blocked()
+    pipe.send(PING)
+    assert link.writes == 2
+
+
+async def test_notifications_of_one_moment_are_written_together(
+    pipe: StdioPipe, link: MemoryLink, nursery: trio.Nursery
+) -> None:
+    """Nobody waits for one, so however many there are they cost one write; what comes after them stays behind them."""
+    received: list[bytes] = []
+
+    async def read() -> None:
+        received.append(await link.stdin.receive())
+
+    nursery.start_soon(read)
+    await trio.testing.wait_all_tasks_blocked()
+    for _ in range(3):
+        pipe.send(Notification("n"))
+    pipe.send(PING)
+    assert link.writes == 0
+    await trio.testing.wait_all_tasks_blocked()
+    assert received == [b'{"jsonrpc":"2.0","method":"n"}\n' * 3 + PING_LINE]
+
+
 async def test_a_long_frame_is_written_by_itself(pipe: StdioPipe, link: MemoryLink) -> None:
     """Joining would copy it."""
     pipe.send(Notification("n", msgspec.Raw(b'{"x":"%b"}' % (b"x" * limits.WRITE_BATCH_BYTES))))
