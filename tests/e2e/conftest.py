@@ -18,7 +18,7 @@ from gateway.runtimes.container_config import HOME_LABEL
 from gateway.runtimes.engine_endpoint import Endpoint
 from tests.e2e import docker_cli
 from tests.e2e.gateways import await_true
-from tests.e2e.places import PYZ, SOURCE, TOP, Place
+from tests.e2e.places import LINK, PYZ, SOURCE, TOP, Place
 from tests.images.real import SERVERS
 
 Containers = Callable[[Place], list[str]]
@@ -79,7 +79,7 @@ def image(
 @pytest.fixture
 def link() -> str:
     """How gateways are told to reach containers; where it could make a difference, both ways are tried (`BOTH_LINKS`)."""
-    return "auto"
+    return LINK
 
 
 BOTH_LINKS = pytest.mark.parametrize("link", ["fifo", "attach"])

@@ -1,7 +1,8 @@
 """Starts the gateway as people do: the built file, a home of its own, nothing else of this process.
 
-`MCPGW_E2E_SOURCE=1` starts the source tree instead, which spares the build while one writes tests. Must not know what a
-test asks of the gateway, nor which client asks.
+`MCPGW_E2E_SOURCE=1` starts the source tree instead, which spares the build while one writes tests. `MCPGW_E2E_LANE=off`
+and `MCPGW_E2E_LINK=attach` switch off what makes calls fast, in all gateways whose test does not say what it wants. Must
+not know what a test asks of the gateway, nor which client asks.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from tests.e2e.gateways import ANSWER_S, END_S, POLL_S, Network, Pipe
 TOP: Final = Path(__file__).parents[2]
 PYZ: Final = TOP / "mcpgw.pyz"
 SOURCE: Final = bool(os.environ.get("MCPGW_E2E_SOURCE"))
+LINK: Final = os.environ.get("MCPGW_E2E_LINK", "auto")
+_LANE: Final = ("--no-fast-lane",) if os.environ.get("MCPGW_E2E_LANE") == "off" else ()
 
 _START_S: Final = 20.0
 """Until a network gateway listens; the first start of the file unpacks it."""
@@ -39,7 +42,7 @@ class Place:
         link: how gateways are told to reach containers.
     """
 
-    def __init__(self, folder: Path, cache: Path, *, link: str = "auto") -> None:
+    def __init__(self, folder: Path, cache: Path, *, link: str = LINK) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._link = link
         self.folder = folder
@@ -119,7 +122,9 @@ class Place:
         with self.last_log.open("wb") as log:
             process = subprocess.Popen(
                 self.command(
-                    *("gateway", "run", "--transport", transport, "--link", self._link), *flags
+                    *("gateway", "run", "--transport", transport, "--link", self._link),
+                    *_LANE,
+                    *flags,
                 ),
                 env={**self.environ, **environ},
                 stdin=pipe,
