@@ -76,6 +76,8 @@ class Listings:
         """Until when news of a changed configuration wait for lists that are on their way."""
         self._unsaved: set[tuple[str, Era]] = set()
         self._to_save = trio.Event()
+        self._converted: dict[tuple[str, Era], ServerLists] = {}
+        """Lists of servers as clients of the other era see them: each call of such a client looks into one."""
         self._directories: dict[Era, Directory] = {}
         self._noted: frozenset[str] = frozenset()
         """What was said of hidden names already."""
@@ -103,7 +105,11 @@ class Listings:
         known = self._known.get(server)
         if not known:
             return None
-        return known[era] if era in known else lists_for(era, next(iter(known.values())))
+        if era in known:
+            return known[era]
+        if (server, era) not in self._converted:
+            self._converted[server, era] = lists_for(era, next(iter(known.values())))
+        return self._converted[server, era]
 
     def spoken(self, server: str) -> Spoken:
         """Which eras the server is known to speak."""
@@ -275,6 +281,7 @@ class Listings:
     def _touch(self) -> None:
         """The directory is outdated."""
         self._directories.clear()
+        self._converted.clear()
         self._dirty.set()
 
     def _tell_notes(self, directory: Directory) -> None:

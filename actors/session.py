@@ -6,18 +6,19 @@ once; only what waits for unknown lists becomes a task.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 import trio
 
+from actors.acquaintance import Acquaintance
 from actors.back_channel import BackChannel
 from actors.client import Client
 from actors.client_view import ClientView
 from actors.house import House
 from actors.server_request import ServerRequest
 from actors.session_calls import SessionCalls
+from actors.standing_streams import StandingStreams
 from actors.stateless_on_pipe import StatelessOnPipe
 from actors.subscriptions import Subscriptions
 from actors.waits import ENDED, Waits
@@ -25,7 +26,6 @@ from gateway import limits
 from gateway.errors import (
     ActorGone,
     GatewayError,
-    InvalidParams,
     Malformed,
     Overloaded,
     UnknownMethod,
@@ -33,8 +33,7 @@ from gateway.errors import (
 )
 from gateway.jsonrpc import codec
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
-from gateway.mcp import handshake, log_levels, meta, params, versions
-from gateway.mcp.identity import SERVER_INFO
+from gateway.mcp import meta, params
 from gateway.mcp.listing import LIST_METHODS, ServerLists
 from gateway.mcp.targets import TARGETS, Target, read_target
 from gateway.ports import Outlet, Principal, Route
@@ -74,10 +73,18 @@ class Session:
         )
         self._waits = Waits(house, self._refuse)
         self._stateless = StatelessOnPipe(self, transport=transport, house=house)
-        self._outlets: list[Outlet] = []
-        """Where messages without a request go; the newest is last."""
+        self._streams = StandingStreams()
         self._initialized = False
-        self._back_channel = BackChannel(self._tell)
+        self._back_channel = BackChannel(self._streams.tell)
+        self.acquaintance = Acquaintance(
+            self,
+            transport=transport,
+            client=self._client,
+            view=self._view,
+            back_channel=self._back_channel,
+            subscriptions=self._subscriptions,
+            house=house,
+        )
         self._owes_news = False
         """Its lists may be others than the client knows: it is told as soon as it listens."""
 
@@ -103,7 +110,7 @@ class Session:
     @property
     def is_idle(self) -> bool:
         """Whether it waits for nothing and nobody listens."""
-        return not (self.is_busy or self._stateless.waiting or self._outlets)
+        return not (self.is_busy or self._stateless.waiting or self._streams)
 
     # --- the transport's side ----------------------------------------------------------------------------------
 
@@ -128,15 +135,14 @@ class Session:
 
     def attach(self, outlet: Outlet) -> None:
         """Names the outlet of messages that belong to no request; the newest one wins."""
-        self._outlets.append(outlet)
+        self._streams.attach(outlet)
         if self._owes_news:
             self._owes_news = False
             self.lists_changed()
 
     def detach(self, outlet: Outlet) -> None:
         """Forgets an outlet."""
-        if outlet in self._outlets:
-            self._outlets.remove(outlet)
+        self._streams.detach(outlet)
         self.last_active = trio.current_time()
 
     def close(self) -> None:
@@ -150,10 +156,14 @@ class Session:
         self._back_channel.close()
         for door in self._house.doors().values():
             door.release(self.owner)
-        for outlet in self._outlets:
-            outlet.finish(None)
-        self._outlets.clear()
+        self._streams.end()
         self._house.closed(self.id)
+
+    def resume(self, record: SessionRecord) -> None:
+        """Goes on with a session of another gateway."""
+        self._initialized = True
+        self._owes_news = True
+        self.acquaintance.resume(record, owner_of=self._calls.owner_at)
 
     # --- requests ----------------------------------------------------------------------------------------------
 
@@ -177,7 +187,7 @@ class Session:
         elif method == "ping":
             self._reply(request.id, outlet, codec.raw({}))
         elif method == "initialize":
-            self._initialize(request, outlet)
+            self._reply(request.id, outlet, self.acquaintance.initialize(request.params))
         elif version is None:
             raise Malformed(f"{_shown(method)} came before initialize; send initialize first")
         elif method in TARGETS and method != "tasks/update":
@@ -185,92 +195,10 @@ class Session:
         elif method in LIST_METHODS:
             self._list(request, outlet)
         elif method == "logging/setLevel":
-            self._set_level(request, outlet)
+            self.acquaintance.set_log_level(request.params)
+            self._reply(request.id, outlet, codec.raw({}))
         else:
             raise UnknownMethod(f"method {_shown(method)} is not served")
-
-    def _initialize(self, request: Request, outlet: Outlet) -> None:
-        """Does the handshake.
-
-        Source: MCP 2025-11-25, basic/lifecycle, "Initialization" and "Version Negotiation".
-        """
-        if self.protocol_version is not None:
-            raise Malformed("this session is initialized already")
-        hello = handshake.parse_initialize(request.params)
-        version = versions.negotiate(hello.version)
-        self._meet(version, hello.client_name, hello.capabilities)
-        directory = self._view.show_all()
-        log.info("client_connected", client=self.client_name, transport=self.transport)
-        self._reply(
-            request.id,
-            outlet,
-            handshake.initialize_result(
-                version,
-                capabilities=directory.capabilities(),
-                instructions=directory.instructions(),
-                server_info=SERVER_INFO,
-            ),
-        )
-
-    def _meet(
-        self,
-        version: str,
-        client_name: str,
-        capabilities: Mapping[str, msgspec.Raw],
-        *,
-        log_level: str = "",
-    ) -> None:
-        """Takes note of who the client is, and has the servers expect it."""
-        self._client.meet(version, client_name, capabilities, log_level=log_level)
-        self._back_channel.capabilities = capabilities
-        self._back_channel.version = version
-        for door in self._house.doors().values():
-            door.expect(self._client.profile)
-        self._house.remember(self)
-
-    def record(self) -> SessionRecord | None:
-        """What another gateway needs to go on with this session; None before the handshake."""
-        if self.protocol_version is None:
-            return None
-        return SessionRecord(
-            principal=self.principal.name,
-            protocol_version=self.protocol_version,
-            client_name=self.client_name,
-            capabilities=self._back_channel.capabilities,
-            log_level=self._client.profile.log_level,
-            subscriptions=self._subscriptions.servers,
-        )
-
-    def resume(self, record: SessionRecord) -> None:
-        """Goes on with a session of another gateway; what its servers had for it is made anew."""
-        self._initialized = True
-        self._owes_news = True
-        self._meet(
-            record.protocol_version,
-            record.client_name,
-            record.capabilities,
-            log_level=record.log_level,
-        )
-        self._subscriptions.renew(
-            record.subscriptions,
-            self._house,
-            owner_of=self._calls.owner_at,
-            profile=self._client.profile,
-        )
-        log.info("client_resumed", client=self.client_name, transport=self.transport)
-
-    def _set_level(self, request: Request, outlet: Outlet) -> None:
-        """Keeps the client's log level."""
-        level = params.text(params.fields(request.params), "level")
-        if not log_levels.known(level):
-            raise InvalidParams(
-                f"log level {_shown(level)} is unknown; use one of {', '.join(log_levels.LEVELS)}"
-            )
-        self._client.set_log_level(level)
-        for door in self._house.doors().values():
-            door.set_log_level(self.owner, level)
-        self._house.remember(self)
-        self._reply(request.id, outlet, codec.raw({}))
 
     def _list(self, request: Request, outlet: Outlet) -> None:
         """Answers one page of a list, at once where all lists are known."""
@@ -341,18 +269,14 @@ class Session:
             except GatewayError as error:
                 log.debug("bad_cancel", session=self.id[:6], reason=str(error))
                 return
-            self._cancel(request_id)
-
-    def _cancel(self, request_id: Id) -> None:
-        """The client no longer wants an answer."""
-        if not (self._calls.cancel(request_id) or self._waits.cancel(request_id)):
-            self._stateless.cancel(request_id)
+            if not (self._calls.cancel(request_id) or self._waits.cancel(request_id)):
+                self._stateless.cancel(request_id)
 
     def lists_changed(self) -> None:
         """Tells the client which lists are no longer as it was shown them, once each."""
         if self._initialized:
             for notice in self._view.news(self._waits.methods):
-                self._tell(Notification(notice))
+                self._streams.tell(Notification(notice))
 
     def override(self, server: str, lists: ServerLists | None) -> None:
         """This session's own container lists something else than everybody's; None: no longer."""
@@ -362,7 +286,7 @@ class Session:
     def notified(self, notification: Notification) -> None:
         """Passes on a server's notification that belongs to no request."""
         if self._client.wants(notification):
-            self._tell(notification)
+            self._streams.tell(notification)
 
     def subscribes(self, server: str, uri: str) -> bool:
         """Whether the client wants to know of changes of that resource."""
@@ -371,13 +295,6 @@ class Session:
     def asked(self, request: ServerRequest) -> None:
         """Passes on a request of a server."""
         self._back_channel.ask(request)
-
-    def _tell(self, message: Message) -> bool:
-        """Sends a message that belongs to no request; False where there is no stream for it."""
-        if not self._outlets:
-            return False
-        self._outlets[-1].send(codec.encode(message), skippable=isinstance(message, Notification))
-        return True
 
 
 def _shown(value: Id) -> str:

@@ -27,7 +27,7 @@ from actors.task_ids import TaskIds
 from gateway import limits
 from gateway.errors import GatewayError, InvalidParams, Overloaded, UnknownTarget
 from gateway.jsonrpc.messages import Notification, Request
-from gateway.mcp import params, tasks
+from gateway.mcp import params
 from gateway.mcp.identity import SERVER_INFO
 from gateway.mcp.listing import ServerLists
 from gateway.ports import ClientSession, Outlet, Principal
@@ -37,7 +37,6 @@ from gateway.telemetry.refusals import refused
 log = get_logger("sessions")
 
 _SESSION_ID_BYTES = 24
-_RELATED_TASK = tasks.RELATED.encode()
 _INSTANCE_BYTES = 8
 RESUMABLE: Final = "streamable-http"
 """The transport whose clients name their session with each request, and so can come back to it."""
@@ -173,7 +172,7 @@ class SessionRegistry(Reports):
         """Something changed that another gateway would have to know to go on with the session."""
         if self._store is None or (kept := self._sessions.get(session.id)) is None:
             return
-        if kept.transport == RESUMABLE and (record := kept.record()) is not None:
+        if kept.transport == RESUMABLE and (record := kept.acquaintance.record()) is not None:
             self._store.keep(session.id, record)
 
     def closed(self, session_id: str) -> None:
@@ -182,7 +181,7 @@ class SessionRegistry(Reports):
         if session is not None:
             log.info("client_disconnected", client=session.client_name, transport=session.transport)
             if self._store is not None and session.transport == RESUMABLE:
-                record = session.record() if self._leaving else None
+                record = session.acquaintance.record() if self._leaving else None
                 if record is None:
                     self._store.forget(session_id)
                 else:
@@ -233,16 +232,10 @@ class SessionRegistry(Reports):
         if session is None:
             request.refuse(f"no single client of this server could serve {request.method}")
         else:
-            request.params = self._told(request, owner, session.principal)
+            request.params = self.task_ids.related(
+                request.params, server=request.server, owner=owner, principal=session.principal
+            )
             session.asked(request)
-
-    def _told(self, request: ServerRequest, owner: str, principal: Principal) -> msgspec.Raw | None:
-        """The params of a server's request; one that belongs to a task names it as the client knows it."""
-        if request.params is None or _RELATED_TASK not in bytes(request.params):
-            return request.params
-        return self.task_ids.params(
-            request.params, server=request.server, owner=owner, principal=principal
-        )
 
     def last_words(self, server: str, stderr: str) -> None:
         """A server has ended; this is the end of its stderr."""

@@ -8,6 +8,7 @@ Source: MCP 2025-11-25, basic, utilities, "Tasks"; SEP-2663, "Security Considera
 from __future__ import annotations
 
 import secrets
+from typing import Final
 
 import msgspec
 
@@ -19,6 +20,8 @@ from gateway.mcp import meta, params, tasks
 from gateway.mcp.params import Fields
 from gateway.mcp.sealed import Seal, TaskClaims
 from gateway.ports import Principal
+
+_RELATED: Final = tasks.RELATED.encode()
 
 
 class TaskIds:
@@ -64,6 +67,14 @@ class TaskIds:
             return notification
         told = self.params(notification.params, server=server, owner=owner, principal=principal)
         return Notification(notification.method, told)
+
+    def related(
+        self, raw: msgspec.Raw | None, *, server: str, owner: str, principal: Principal
+    ) -> msgspec.Raw | None:
+        """The params of a server's request; one that belongs to a task names it in its `_meta`, and most belong to none."""
+        if raw is None or _RELATED not in bytes(raw):
+            return raw
+        return self.params(raw, server=server, owner=owner, principal=principal)
 
     def _renamed(
         self, fields: Fields, server: str, owner: str, principal: Principal

@@ -53,7 +53,9 @@ class Checks:
             self._bound(f"containers of {name}", live, 2 * most * self._world.versions[name])
 
     def _check_session(self, session: Session) -> None:
-        waiting = len(session._calls) + len(session._waits) + len(session._stateless)
+        waiting = sum(
+            len(part.waiting) for part in (session._calls, session._waits, session._stateless)
+        )
         self._bound("requests of a session", waiting, limits.MAX_INFLIGHT_PER_SESSION)
         self._bound("questions to a client", len(session._back_channel), limits.MAX_SERVER_REQUESTS)
 

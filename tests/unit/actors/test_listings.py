@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from msgspec import structs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors import list_files
@@ -14,7 +15,7 @@ from gateway import limits
 from gateway.errors import StartFailed
 from gateway.home import Home
 from gateway.jsonrpc import codec
-from gateway.mcp.listing import ServerLists
+from gateway.mcp.listing import Item, ServerLists
 from tests.fakes.house import enabled
 
 NOTHING = ServerLists(version="2025-11-25", capabilities={}, server_info=codec.raw({}))
@@ -105,3 +106,19 @@ async def test_lists_that_could_not_be_read_are_tried_again(
     await trio.sleep(100)
     assert lister.times == before
     nursery.cancel_scope.cancel()
+
+
+async def test_lists_are_converted_once_until_they_change(tmp_path: Path) -> None:
+    """Each call of a modern client at a legacy server looks into them."""
+    listings = Listings(Home(tmp_path), names="auto", changed=lambda: None)
+    listings.apply({"one": enabled("one")}, {"one": Asked()})
+    tools = tuple(Item(name, {"execution": codec.raw({})}) for name in ("a", "b"))
+    listings.learned("one", structs.replace(NOTHING, tools=tools))
+    seen = listings.lists_of("one", "modern")
+    assert seen is not None
+    assert [item.fields for item in seen.tools] == [{}, {}]
+    assert listings.lists_of("one", "modern") is seen
+    listings.learned("one", NOTHING)
+    changed = listings.lists_of("one", "modern")
+    assert changed is not None
+    assert changed.tools == ()
