@@ -49,7 +49,7 @@ class CallLog:
             "outcome": _outcome(answer),
         }
         self._rows.append((time.time(), fields))
-        if len(self._rows) >= limits.CALL_LOG_ROWS:
+        if len(self._rows) >= limits.LOG_LINES_PER_WRITE:
             self._write()
         elif not self._work.is_set():
             self._work.set()

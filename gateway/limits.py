@@ -164,8 +164,9 @@ STANDSTILLS: Final = 3
 """Such sleeps in a row after which it is not a standstill but a loop that is always late."""
 CALL_LOG_S: Final = 0.05
 """How long the line of a call may wait for others to be written with it: who reads along does not notice."""
-CALL_LOG_ROWS: Final = 256
-"""Lines of calls that may wait: some 40 KiB, a turn of the loop under the heaviest load."""
+LOG_LINES_PER_WRITE: Final = 16
+"""Lines that are written, or lost, together: some 2 KiB, which a pipe takes in one piece or not at all. More at a time would
+hold up the loop for longer than a call takes."""
 DRAIN_TIMEOUT_S: Final = 10.0
 """How long calls in flight may still run after SIGTERM."""
 HURRY_GRACE_S: Final = 0.4

@@ -11,14 +11,10 @@ import select
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from typing import Final
 
-from gateway.limits import LOG_TRACE_CHARS
+from gateway.limits import LOG_LINES_PER_WRITE, LOG_TRACE_CHARS
 from gateway.telemetry.log_lines import Entry, LineFormat
 from gateway.telemetry.redaction import redact
-
-_LINES_PER_WRITE: Final = 16
-"""Lines that are written, or lost, together: some 2 KiB, which a pipe takes in one piece or not at all."""
 
 
 class Output(logging.Handler):
@@ -54,9 +50,9 @@ class Output(logging.Handler):
 
     def write(self, entries: Sequence[Entry]) -> None:
         """Writes many entries with as few writes as a pipe takes in one piece."""
-        for start in range(0, len(entries), _LINES_PER_WRITE):
+        for start in range(0, len(entries), LOG_LINES_PER_WRITE):
             self._write_lines(
-                [self._line(entry) for entry in entries[start : start + _LINES_PER_WRITE]]
+                [self._line(entry) for entry in entries[start : start + LOG_LINES_PER_WRITE]]
             )
 
     def close(self) -> None:

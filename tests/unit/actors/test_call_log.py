@@ -59,9 +59,9 @@ async def test_lines_wait_for_each_other_a_moment(
 async def test_a_crowd_does_not_wait(lines: Lines, autojump_clock: MockClock) -> None:
     """What waits is bounded."""
     log, answers = CallLog(enabled=True), Answers()
-    for _ in range(limits.CALL_LOG_ROWS + 1):
+    for _ in range(limits.LOG_LINES_PER_WRITE + 1):
         log.note(answers.call(), raw({}), name="roll", client="cli")
-    assert len(lines()) == limits.CALL_LOG_ROWS
+    assert len(lines()) == limits.LOG_LINES_PER_WRITE
 
 
 async def test_the_end_loses_no_line(lines: Lines) -> None:
@@ -80,6 +80,6 @@ async def test_nothing_is_kept_that_nobody_wants(lines: Lines, *, enabled: bool)
     """Switched off, or at a level that does not show it."""
     configure("warning")
     log, answers = CallLog(enabled=enabled), Answers()
-    for _ in range(2 * limits.CALL_LOG_ROWS):
+    for _ in range(2 * limits.LOG_LINES_PER_WRITE):
         log.note(answers.call(), raw({}), name="roll", client="cli")
     assert lines() == []
