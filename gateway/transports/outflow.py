@@ -34,7 +34,8 @@ class Outflow:
         self._nursery = nursery
         self._waiting: deque[bytes | memoryview] = deque()
         self._ending = False
-        self._drained = trio.Event()
+        self._waiters = trio.lowlevel.ParkingLot()
+        """Those who wait for something to have gone out; they look again whenever something has."""
 
     def __repr__(self) -> str:
         """Its state, and what waits."""
@@ -73,8 +74,12 @@ class Outflow:
     async def drained(self) -> None:
         """Until nothing waits, or the client is gone."""
         while self._waiting and not self.broken:
-            self._drained = trio.Event()
-            await self._drained.wait()
+            await self._waiters.park()
+
+    async def ended(self) -> None:
+        """Until nothing more will be sent: `end` was called and nothing waits, or the client is gone."""
+        while not self.broken and (self._waiting or not self._ending):
+            await self._waiters.park()
 
     def end(self) -> None:
         """Ends this direction after what waits. Idempotent."""
@@ -82,12 +87,13 @@ class Outflow:
             self._ending = True
             if not self._waiting:
                 self._close()
+                self._waiters.unpark_all()
 
     def cut(self) -> None:
         """Sends nothing more, and drops what waits."""
         self.broken = True
         self._waiting.clear()
-        self._drained.set()
+        self._waiters.unpark_all()
 
     async def _drain(self) -> None:
         """Sends what waits."""
@@ -98,9 +104,9 @@ class Outflow:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._break()
             return
-        self._drained.set()
         if self._ending:
             self._close()
+        self._waiters.unpark_all()
 
     def _close(self) -> None:
         """Says that nothing more comes. TLS has no half-closed connections: there both directions end."""

@@ -59,6 +59,45 @@ async def test_a_large_write_goes_on_by_itself_and_in_order(pair: Pair) -> None:
     assert pair.outflow.is_clear
 
 
+async def test_all_who_send_at_a_time_are_let_go(pair: Pair) -> None:
+    """A WebSocket's pings are sent beside its messages."""
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pair.outflow.send, MUCH)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(pair.outflow.send, b"ping")
+            nursery.start_soon(pair.outflow.send, b"ping")
+            left = len(MUCH) + 8
+            while left:
+                left -= len(await pair.theirs.receive_some())
+
+
+@pytest.mark.parametrize("how", ["end", "cut"])
+@pytest.mark.parametrize("waiting", [b"", MUCH], ids=["clear", "waiting"])
+async def test_it_has_ended_once_nothing_more_is_sent(pair: Pair, waiting: bytes, how: str) -> None:
+    """After what waits, or at once where that is dropped."""
+    ended: list[bool] = []
+
+    async def wait() -> None:
+        await pair.outflow.ended()
+        ended.append(pair.outflow.is_clear)
+
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait)
+            pair.outflow.write(waiting)
+            await trio.testing.wait_all_tasks_blocked()
+            assert ended == []
+            getattr(pair.outflow, how)()
+            await trio.testing.wait_all_tasks_blocked()
+            if how == "end" and waiting:
+                assert ended == []
+                while await pair.theirs.receive_some():
+                    pass
+        assert ended == [True]
+        await pair.outflow.ended()
+
+
 async def test_its_end_comes_after_what_waits(pair: Pair) -> None:
     """And nothing comes after its end."""
     pair.outflow.write(MUCH)
