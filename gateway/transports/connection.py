@@ -80,6 +80,11 @@ class Connection:
         else:
             self._line.finish()
 
+    async def said(self) -> None:
+        """Until nothing more will be sent; only where it is to end."""
+        if self._line is not None:
+            await self._line.outflow.ended()
+
     @property
     def _transport(self) -> ClientStream:
         stream = self._stream
@@ -102,6 +107,7 @@ class Connection:
         lane = None if self._front is None else FastLane(self._front, line, scheme=scheme)
         while (head := await _next_head(line, lane)) is not None:
             if not line.outflow.is_clear:
+                line.deadline.clear()
                 await line.outflow.drained()
             line.begin()
             if lane is not None and lane.takes(head):

@@ -185,15 +185,22 @@ class Line:
         self._busy = False
         if self.ends:
             self.outflow.end()
-            self.deadline.set(limits.LINGER_S, self.abort)
+            self.deadline.set(limits.LINGER_S, self._cut_unused)
         else:
-            self.deadline.set(limits.KEEP_ALIVE_S, self.abort)
+            self.deadline.set(limits.KEEP_ALIVE_S, self._cut_unused)
 
     def finish(self) -> None:
         """Ends the connection: now, or with the answer under way."""
         self.ends = True
         if not self._busy:
+            self._cut_unused()
+
+    def _cut_unused(self) -> None:
+        """Ends a connection on which nothing goes on. One whose client still reads its answer is given the time again."""
+        if self.outflow.is_clear:
             self.abort()
+        else:
+            self.rest()
 
     def abort(self) -> None:
         """Cuts the connection."""

@@ -8,7 +8,14 @@ import trio.testing
 
 from gateway import limits
 from tests.unit.gateway.transports.serving import Site, serving
-from tests.unit.gateway.transports.test_listen import GET_HEALTH, READY, post, read_until
+from tests.unit.gateway.transports.test_connections import MUCH
+from tests.unit.gateway.transports.test_listen import (
+    GET_HEALTH,
+    READY,
+    post,
+    read_all,
+    read_until,
+)
 
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
 
@@ -87,6 +94,28 @@ async def test_what_is_refused_as_http_can_be_read(site: Site) -> None:
         assert b"connection: close" in answer
         await stream.send_eof()
         assert await closed(stream) == b""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [b"close", b"keep-alive"])
+@pytest.mark.parametrize("fast_lane", [True, False])
+async def test_a_client_that_reads_slowly_gets_all_of_its_answer(
+    monkeypatch: pytest.MonkeyPatch,
+    fast_lane: bool,  # noqa: FBT001 -- a table
+    ending: bytes,
+) -> None:
+    """The times that a connection may be unused for do not begin before that."""
+    body = b'{"jsonrpc":"2.0","id":1,"method":"echo","params":{"t":"%b"}}' % (b"x" * len(MUCH))
+    async with serving(Site(fast_lane=fast_lane)) as site, site.connect():
+        message = post(site, body).replace(b"Host", b"Connection: %b\r\nHost" % ending, 1)
+        for name in ("LINGER_S", "KEEP_ALIVE_S", "CONNECTION_SWEEP_S"):
+            monkeypatch.setattr(limits, name, 0.1)
+        stream = await trio.open_tcp_stream("127.0.0.1", site.port)
+        await stream.send_all(message)
+        await trio.sleep(0.5)
+        async with stream:
+            with trio.fail_after(5):
+                assert (await read_all(stream)).endswith(b'"}}')
 
 
 @pytest.mark.parametrize("fast_lane", [True, False])

@@ -18,6 +18,7 @@ from gateway.auth.bearer import Bearer
 from gateway.errors import OptionError
 from gateway.transports.listen import serve_http
 from tests.unit.gateway.transports.serving import TOKEN, Site, request, serving
+from tests.unit.gateway.transports.test_connections import MUCH
 
 GET_HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 READY = b'{"status":"ready"}\n'
@@ -32,6 +33,14 @@ async def read_until(stream: trio.abc.ReceiveStream, mark: bytes) -> bytes:
             break
         seen += chunk
     return seen
+
+
+async def read_all(stream: trio.abc.ReceiveStream) -> bytes:
+    """Reads to the end, which may be far."""
+    seen = bytearray()
+    while chunk := await stream.receive_some(limits.MIB):
+        seen += chunk
+    return bytes(seen)
 
 
 def post(site: Site, body: bytes) -> bytes:
@@ -222,6 +231,48 @@ async def test_stopping_waits_for_streams_until_their_sessions_end() -> None:
             assert server.child_tasks
             site.last.close()
             assert await stream.event() == ("", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fast_lane", [True, False])
+async def test_stopping_waits_for_an_answer_that_is_still_read(
+    fast_lane: bool,  # noqa: FBT001 -- a table
+) -> None:
+    """All of it was made before; the client takes its time."""
+    site = Site(fast_lane=fast_lane)
+    body = b'{"jsonrpc":"2.0","id":1,"method":"echo","params":{"t":"%b"}}' % (b"x" * len(MUCH))
+    async with trio.open_nursery() as server:
+        ((_, site.port),) = await server.start(site.serve)
+        async with (
+            site.connect(),
+            await trio.open_tcp_stream("127.0.0.1", site.port) as stream,
+        ):
+            await stream.send_all(post(site, body))
+            await read_until(stream, b"200")
+            site.stop.set()
+            await trio.sleep(2 * limits.LAST_READS_S)
+            with trio.fail_after(5):
+                assert (await read_all(stream)).endswith(b'"}}')
+
+
+async def test_stopping_does_not_wait_for_a_client_that_has_everything() -> None:
+    """It has been told that nothing more comes, and keeps its connection all the same, as pools of clients do."""
+    site = Site()
+    served = trio.Event()
+
+    async def serve(*, task_status: trio.TaskStatus[tuple[tuple[str, int], ...]]) -> None:
+        await site.serve(task_status=task_status)
+        served.set()
+
+    async with trio.open_nursery() as server:
+        ((_, site.port),) = await server.start(serve)
+        async with site.listen("/health"), site.listen("/sse") as stream:
+            await stream.event()
+            site.stop.set()
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            site.last.close()
+            with trio.fail_after(limits.LINGER_S / 2):
+                await served.wait()
 
 
 async def test_an_app_that_fails_costs_its_own_connection(
