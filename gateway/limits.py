@@ -20,6 +20,9 @@ MAX_OUTBOUND_BYTES: Final = 128 * MIB
 MAX_OUTBOUND_NOTES_BYTES: Final = 16 * MIB
 """Frames waiting for one client beyond which it gets no more notifications, until it has read some; likewise for one
 server, and answers to its requests as well."""
+MAX_LAST_NOTES_BYTES: Final = MIB
+"""Notifications waiting at the end of a client's stream beyond which they are left out, so that it comes to the answers
+among them."""
 MAX_INFLIGHT_PER_SESSION: Final = 1024
 """Requests of one client that wait for an answer: far beyond any agent, still bounded."""
 MAX_SERVER_REQUESTS: Final = 64
@@ -177,8 +180,13 @@ ENGINE_PROBE_S: Final = 5.0
 """How long `--starter` waits to learn whether an engine is there; after that an engine that is asked does not answer."""
 ENGINE_SLOW_S: Final = 2.0
 """An engine that takes so long to say that it is there is in trouble, and so long a start goes on before it is asked."""
-LAST_WRITES_S: Final = 0.2
-"""Between the last answer of a drain and the cut of all connections."""
+LAST_WRITES_S: Final = 5.0
+"""From the end of a drain until all connections are cut. Ten megabytes take that long at 16 Mbit/s, and servers that do not
+end by themselves are waited for as long; who is owed nothing is not waited for."""
+LAST_READS_S: Final = 0.2
+"""Clients that have been sent all there is have so long to close their connections by themselves."""
+UNTAKEN_POLL_S: Final = 0.02
+"""How often the kernel is asked whether the last bytes have arrived."""
 CONTROL_S: Final = 5.0
 """For telling a command of ours the gateway's state, its containers' memory included, and for asking."""
 STDIO_EXIT_S: Final = 1.2

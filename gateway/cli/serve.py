@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -123,6 +123,9 @@ class _Network:
         self._program = program
         self._stop = trio.Event()
         self._draining = trio.CancelScope()
+        self._last_writes = trio.CancelScope()
+        self._served = trio.Event()
+        """Set when no client has anything more to get."""
         home = Home(Path(self._options.home))
         self._token: Token | None = None
         self._auth: Authenticator = Open()
@@ -167,14 +170,25 @@ class _Network:
             tls_key=options.tls_key,
         )
         async with trio.open_nursery() as nursery:
-            addresses = await nursery.start(listen)
+            addresses = await nursery.start(self._listen, listen)
             announce(_announcement(self._gateway, urls=self._urls(addresses), token=self._token))
             garbage.set_aside()
             await self._until_told(signals)
             nursery.start_soon(self._hurry_on_signal, signals)
             await self._drain()
-            await self._gateway.stop()
+            await self._finish()
             nursery.cancel_scope.cancel()
+
+    async def _listen(
+        self,
+        listen: Callable[..., Awaitable[object]],
+        *,
+        task_status: trio.TaskStatus[tuple[tuple[str, int], ...]],
+    ) -> None:
+        """Serves clients until they have all that they get."""
+        async with trio.open_nursery() as nursery:
+            task_status.started(await nursery.start(listen))
+        self._served.set()
 
     async def _hurry_on_signal(self, signals: AsyncIterator[int]) -> None:
         """A second signal cuts the drain short, and the servers' time to end by themselves."""
@@ -182,6 +196,7 @@ class _Network:
             log.info("signal", name=signal.Signals(number).name)
             if number in _ENDING:
                 self._draining.cancel()
+                self._bound_last_writes(limits.HURRY_GRACE_S)
                 self._gateway.hurry()
 
     async def _until_told(self, signals: AsyncIterator[int]) -> None:
@@ -193,14 +208,25 @@ class _Network:
             self._gateway.reload()
 
     async def _drain(self) -> None:
-        """Accepts nothing new, lets calls in flight end, then ends the streams and the connections."""
+        """Accepts nothing new, and lets calls in flight end."""
         self._draining.deadline = trio.current_time() + self._options.drain_timeout_s
         with self._draining:
             await self._gateway.drain()
+
+    async def _finish(self) -> None:
+        """Ends the streams, the servers and the connections. The last answers go out while the servers end."""
         self._stop.set()
         self._gateway.sessions.close_all()
-        # The last answers are on their way out; a client that does not read them is not waited for.
-        await trio.sleep(limits.LAST_WRITES_S)
+        self._bound_last_writes(limits.LAST_WRITES_S)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._gateway.stop)
+            with self._last_writes:
+                await self._served.wait()
+
+    def _bound_last_writes(self, seconds: float) -> None:
+        """Waits for clients that read no longer than that from now, and no longer than was said before."""
+        until = trio.current_time() + seconds
+        self._last_writes.deadline = min(self._last_writes.deadline, until)
 
     def _urls(self, addresses: tuple[tuple[str, int], ...]) -> dict[str, str]:
         """The URLs as a client on this machine would write them."""

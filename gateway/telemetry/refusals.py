@@ -28,6 +28,7 @@ Refusal = Literal[
     # to clients
     "to_clients.MAX_OUTBOUND_BYTES",
     "to_clients.MAX_OUTBOUND_NOTES_BYTES",
+    "to_clients.MAX_LAST_NOTES_BYTES",
     "to_clients.SEND_STALL_S",
     "to_clients.MAX_SERVER_REQUESTS",
     "to_clients.RESUME_KEEP_S",

@@ -2,7 +2,8 @@
 
 Whoever has something for a client never waits for it: frames queue here, bounded by bytes, and one writer per client
 takes them out. A client that lets them pile up is given up, for an answer that is skipped would be worse than none.
-Notifications may be skipped, and are, long before that: a server that floods a client with them must not cut it off.
+Notifications may be skipped, and are, long before that: a server that floods a client with them must not cut it off,
+nor hold up the answers behind them once the stream ends.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ from gateway.telemetry.refusals import refused
 
 WriteNow = Callable[[bytes], int]
 """Writes as much of a frame as goes without waiting, and gives the number of bytes. Raises `trio.BrokenResourceError`."""
+
+
+class _Note(bytes):
+    """A frame that may be skipped."""
+
+    __slots__ = ()
 
 
 class Backlog:
@@ -60,6 +67,8 @@ class Backlog:
         if skippable and self._bytes > limits.MAX_OUTBOUND_NOTES_BYTES:
             refused("to_clients.MAX_OUTBOUND_NOTES_BYTES")
             return
+        if skippable:
+            frame = _Note(frame)
         if self._bytes + len(frame) > self._max_bytes:
             refused("to_clients.MAX_OUTBOUND_BYTES")
             self.overflowed = True
@@ -81,7 +90,9 @@ class Backlog:
         self._gathering = self._write_now is None
 
     def close(self) -> None:
-        """Ends the queue after what it holds. Idempotent."""
+        """Ends the queue after what it holds; many notifications are left out of that. Idempotent."""
+        if self._bytes > limits.MAX_LAST_NOTES_BYTES:
+            self._leave_out_notes()
         self._closed = True
         self._idle_reader.unpark_all()
 
@@ -122,6 +133,14 @@ class Backlog:
         first = self._frames.popleft()
         self._bytes -= len(first)
         return first
+
+    def _leave_out_notes(self) -> None:
+        """Forgets the notifications that wait, if they are many: what is behind them is what their client waits for."""
+        kept = deque(frame for frame in self._frames if not isinstance(frame, _Note))
+        size = sum(map(len, kept))
+        if self._bytes - size > limits.MAX_LAST_NOTES_BYTES:
+            refused("to_clients.MAX_LAST_NOTES_BYTES")
+            self._frames, self._bytes = kept, size
 
     def _written(self, frame: bytes) -> bytes:
         """What is left of a frame after as much of it was written as goes without waiting."""

@@ -6,8 +6,11 @@ a write of which nothing is taken for `limits.SEND_STALL_S` breaks the connectio
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
+import struct
+import termios
 from contextlib import suppress
 from typing import Final
 
@@ -17,6 +20,7 @@ from gateway import limits
 from gateway.telemetry.refusals import refused
 from gateway.transports.inflow import Inflow, Switchboard
 
+_INT: Final = struct.Struct("i")
 _USER_TIMEOUT_MS: Final = int(limits.SEND_STALL_S * 1000)
 
 
@@ -73,6 +77,15 @@ class ConnectionPool:
             self._changed = trio.Event()
             await self._changed.wait()
 
+    async def wait_taken(self) -> None:
+        """Until the clients' machines have taken all that was sent.
+
+        No event tells of that, so it is looked for. A container's network ends with its last process, and what the
+        kernel holds is lost with it.
+        """
+        while any(stream.untaken_bytes for stream in self._open):  # noqa: ASYNC110 -- see above
+            await trio.sleep(limits.UNTAKEN_POLL_S)
+
     def abort(self) -> None:
         """Closes every connection as it is. Whoever reads or writes one sees it closed."""
         for stream in tuple(self._open):
@@ -107,6 +120,15 @@ class ClientStream(trio.abc.HalfCloseableStream):
             self.inflow = Inflow(pool.switchboard, stream.socket.fileno())
         self._stream = stream
         self._pool = pool
+
+    @property
+    def untaken_bytes(self) -> int:
+        """How much of what was sent the client's machine has not confirmed; 0 where the system does not tell. Not once closed."""
+        try:
+            told = fcntl.ioctl(self.socket.fileno(), termios.TIOCOUTQ, bytes(_INT.size))
+        except OSError:
+            return 0
+        return int(_INT.unpack(told)[0])
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Writes all of `data`.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from gateway import limits
 from gateway.errors import OptionError
 from gateway.telemetry.log import get_logger
 from gateway.transports.asgi_call import App
@@ -50,8 +51,9 @@ async def serve_http(
 
     What the fast lane takes, it serves from `lane`, which says what `app` says; None switches it off.
 
-    Once `stop` is set nothing more is accepted; it returns when the last connection is closed. Requests under way are
-    finished; their callers' deadlines, and whoever ends the streams of `app`, bound that.
+    Once `stop` is set nothing more is accepted; it returns when no client has anything more to get. Requests under way
+    are finished; their callers' deadlines, and whoever ends the streams of `app`, bound that. How long clients may take
+    to read is the caller's to bound.
 
     Cancellation: every connection is cut at once, whatever it was doing.
 
@@ -89,7 +91,10 @@ async def serve_http(
                 await stop.wait()
                 accepting.cancel_scope.cancel()
             await http.finish()
-            await pool.wait_empty()
+            await http.said()
+            with trio.move_on_after(limits.LAST_READS_S):
+                await pool.wait_empty()
+            await pool.wait_taken()
         finally:
             pool.abort()
         connections.cancel_scope.cancel()
@@ -142,6 +147,12 @@ class _Http:
             await self._hypercorn.finish()
         for connection in tuple(self._connections):
             connection.finish()
+
+    async def said(self) -> None:
+        """Until nothing more will be sent to any client; after `finish`."""
+        async with trio.open_nursery() as nursery:
+            for connection in self._connections:
+                nursery.start_soon(connection.said)
 
 
 def _secured(listener: BoundedListener, context: ssl.SSLContext | None) -> trio.abc.Listener[Any]:

@@ -169,6 +169,10 @@ class Network(Gateway):
         self.url = url
         self.token = token
 
+    def seen_at(self, url: str) -> Network:
+        """The same gateway, reached by another address."""
+        return Network(self.process, self._log, url=url, token=self.token)
+
     @contextmanager
     def web(self) -> Iterator[httpx.Client]:
         """A plain HTTP client with the token."""

@@ -108,10 +108,10 @@ def sse(gateway: Network) -> Iterator[Client]:
     connection = http.client.HTTPConnection(*_address(gateway), timeout=SILENT_S)
     try:
         connection.request("GET", "/sse", headers=headers)
-        stream = connection.getresponse()
-        client = _Sse(gateway, stream)
-        client.initialize()
-        yield client
+        with connection.getresponse() as stream:
+            client = _Sse(gateway, stream)
+            client.initialize()
+            yield client
     finally:
         connection.close()
 
@@ -236,6 +236,8 @@ class _WebSocket(_Conversation):
             elif length == 127:
                 (length,) = struct.unpack("!Q", self._file.read(8))
             payload = self._file.read(length)
+            if len(payload) < length:
+                raise EOFError("the connection has ended")
             match head[0] & 0x0F:
                 case 0x1:
                     return dict(json.loads(payload))

@@ -121,6 +121,32 @@ async def test_a_flood_of_notifications_cuts_nobody_off(monkeypatch: pytest.Monk
     assert await backlog.pull() == b"later"
 
 
+@pytest.mark.refuses("to_clients.MAX_LAST_NOTES_BYTES")
+async def test_at_its_end_a_flood_no_longer_stands_before_the_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A client that is to be let go comes to them sooner."""
+    monkeypatch.setattr(limits, "MAX_LAST_NOTES_BYTES", 20)
+    backlog = Backlog()
+    backlog.push(b"first")
+    for _ in range(3):
+        backlog.push(b"0123456789", skippable=True)
+    backlog.push(b"last")
+    backlog.close()
+    assert repr(backlog) == "<Backlog closed, 2 frames, 9 bytes>"
+    assert await backlog.pull() == b"firstlast"
+
+
+async def test_at_its_end_a_few_notifications_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the answer behind them is."""
+    monkeypatch.setattr(limits, "MAX_LAST_NOTES_BYTES", 20)
+    backlog = Backlog()
+    backlog.push(b"0123456789", skippable=True)
+    backlog.push(b"a long answer" * 10)
+    backlog.close()
+    assert await backlog.pull() == b"0123456789" + b"a long answer" * 10
+
+
 class Wire:
     """Takes at most `room` bytes of a frame past the queue."""
 

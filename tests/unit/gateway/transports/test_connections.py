@@ -176,6 +176,25 @@ async def test_wait_empty_waits_for_the_last(ends: Ends) -> None:
         await second.aclose()
 
 
+async def test_what_a_client_has_not_taken_is_waited_for(ends: Ends) -> None:
+    """Its machine confirms what it takes; what does not fit there waits in ours."""
+    ours, theirs = await ends.pair()
+    with trio.fail_after(5):
+        await ends.pool.wait_taken()
+        sent = 0
+        while more := ours.send_nowait(MUCH):
+            sent += more
+            await trio.sleep(0.02)
+        assert 0 < ours.untaken_bytes <= sent
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ends.pool.wait_taken)
+            await trio.sleep(0.1)
+            assert nursery.child_tasks
+            while sent:
+                sent -= len(await theirs.receive_some(limits.MIB))
+    assert ours.untaken_bytes == 0
+
+
 def test_peers_are_watched_by_the_kernel() -> None:
     """Where it can; a socket it cannot be set on is left as it is."""
     with socket.socket() as tcp:
