@@ -64,8 +64,9 @@ class FastLane:
 
     def takes(self, checked: CheckedHead) -> bool:
         """Whether it serves such a request."""
-        if checked is not self._checked:
-            self._checked = checked
+        known, self._checked = self._checked, checked
+        # To a POST the length of its body makes no difference; a GET is an event stream only where it has none.
+        if known is None or checked.headers is not known.headers or checked.method != b"POST":
             self._is_last = checked.headers.get(b"connection", b"").lower() == _ENDED
             self._head = self._read(checked)
         return self._head is not None

@@ -27,6 +27,7 @@ ONCE: Final = frozenset({b"host", b"content-length", b"transfer-encoding"})
 _REQUEST_LINE: Final = re.compile(
     rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP/1\.([01])\r\n"
 )
+_LENGTH: Final = re.compile(rb"\r\ncontent-length:[\t ]*+([0-9]++)", re.IGNORECASE)
 _TOKEN: Final = frozenset(
     b"!#$%&'*+-.^_`|~0123456789" + bytes(range(65, 91)) + bytes(range(97, 123))
 )
@@ -38,8 +39,9 @@ _MAX_LENGTH_DIGITS: Final = 15
 class CheckedHead(msgspec.Struct, frozen=True):
     """A head that is plain.
 
-    `raw`: its bytes, the empty line included. `headers`: by lower-case name; repeated ones joined. `body_bytes`: the
-    length of the body, None where it comes in chunks.
+    `raw`: its bytes, the empty line included. `headers`: by lower-case name; repeated ones joined; the Content-Length is
+    not among them. `body_bytes`: the length of the body, None where it comes in chunks. `around_length`: what stands
+    before and after the digits of the Content-Length, None where it has none.
     """
 
     raw: bytes
@@ -48,6 +50,31 @@ class CheckedHead(msgspec.Struct, frozen=True):
     minor: int
     headers: dict[bytes, bytes]
     body_bytes: int | None
+    around_length: tuple[bytes, bytes] | None = None
+
+    def with_length_of(self, raw: bytes) -> CheckedHead | None:
+        """The head in `raw`, where it is this one but for the digits of the Content-Length; None where it may not be.
+
+        On a connection that is kept most requests differ in nothing else. The headers stay the same object, so that
+        whatever was made of them is known to hold.
+        """
+        if self.around_length is None or len(raw) > limits.HEAD_BYTES:
+            return None
+        before, after = self.around_length
+        if not (raw.startswith(before) and raw.endswith(after)):
+            return None
+        digits = raw[len(before) : len(raw) - len(after)]
+        if not digits.isdigit() or len(digits) > _MAX_LENGTH_DIGITS:
+            return None
+        return CheckedHead(
+            raw,
+            self.method,
+            self.target,
+            self.minor,
+            self.headers,
+            int(digits),
+            self.around_length,
+        )
 
 
 def check_head(raw: bytes) -> CheckedHead:
@@ -64,7 +91,11 @@ def check_head(raw: bytes) -> CheckedHead:
     headers = _headers(raw, line.end())
     if minor and b"host" not in headers:
         raise _bad("the Host header is missing")
-    return CheckedHead(raw, line[1], line[2], minor, headers, _body_bytes(headers, minor))
+    body_bytes = _body_bytes(headers, minor)
+    headers.pop(b"content-length", None)
+    digits = _LENGTH.search(raw)
+    around_length = (raw[: digits.start(1)], raw[digits.end(1) :]) if digits else None
+    return CheckedHead(raw, line[1], line[2], minor, headers, body_bytes, around_length)
 
 
 def check_beginning(begun: bytes) -> None:

@@ -43,7 +43,7 @@ class Line:
         self._busy = False
         """Whether a request is under way."""
         self._known: CheckedHead | None = None
-        """The last head: clients that keep a connection send the same one again."""
+        """The last head: clients that keep a connection send the same one again, but for the length of the body."""
 
     def __repr__(self) -> str:
         """What is under way."""
@@ -218,9 +218,10 @@ class Line:
             self.held = b""
 
     def _checked(self, raw: bytes) -> CheckedHead:
-        if self._known is None or self._known.raw != raw:
-            self._known = check_head(raw)
-        return self._known
+        known = self._known
+        if known is None or known.raw != raw:
+            known = self._known = (known and known.with_length_of(raw)) or check_head(raw)
+        return known
 
     def _take(self, size: int) -> bytes:
         held = self.held

@@ -43,7 +43,9 @@ def _compare_heads(head: CheckedHead, event: object) -> None:
     joined: dict[bytes, bytes] = {}
     for name, value in event.headers:
         joined[name] = joined[name] + b", " + value if name in joined else value
+    length = joined.pop(b"content-length", b"0")
     assert joined == _in_lower_case(head.headers)
+    assert head.body_bytes in {None, int(length)}
 
 
 def _in_lower_case(headers: Mapping[bytes, bytes]) -> dict[bytes, bytes]:

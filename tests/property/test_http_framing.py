@@ -65,6 +65,7 @@ HEADS = st.one_of(
 @given(HEADS)
 @example(b"POST / HTTP/1.1\r\nHost: a\r\nX: a\nY: b\r\n\r\n")
 @example(b"POST / HTTP/1.1\r\nHost: a\r\nbad name: b\r\n\r\n")
+@example(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 03\r\n\r\n")
 def test_heads(raw: bytes) -> None:
     """Method, target, version and every header; nothing is refused there that passes here."""
     raw = raw[: raw.index(HEAD_END) + len(HEAD_END)]
@@ -81,7 +82,10 @@ def test_heads(raw: bytes) -> None:
     joined: dict[bytes, bytes] = {}
     for name, value in event.headers:
         joined[name] = joined[name] + b", " + value if name in joined else value
+    length = joined.pop(b"content-length", None)
     assert joined == head.headers
+    if b"transfer-encoding" not in joined:
+        assert head.body_bytes == int(length or b"0")
 
 
 @given(HEADS, st.data())

@@ -8,6 +8,8 @@ import trio.testing
 
 from gateway import limits
 from gateway.errors import Unauthorized
+from gateway.transports.fast_lane import FastLane
+from gateway.transports.front import Serving
 from tests.unit.gateway.transports.serving import EventStream, Site, request
 from tests.unit.gateway.transports.test_listen import post, read_until
 from tests.unit.gateway.transports.test_stateless_http import META, VERSION
@@ -236,6 +238,46 @@ async def test_who_asks_is_looked_at_each_time(lane: Site, monkeypatch: pytest.M
         monkeypatch.setattr(lane.front._auth, "authenticate", refuse)
         await stream.send_all(post(lane, PING))
         assert (await read_until(stream, b"}}")).startswith(b"HTTP/1.1 401")
+
+
+async def test_a_head_is_read_once_for_bodies_of_any_length(
+    lane: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was found for it is found again."""
+
+    def fail(_: object) -> None:
+        raise AssertionError("the head was read anew")
+
+    async with lane.connect(), await connect(lane) as stream:
+        await stream.send_all(post(lane, PING))
+        await read_until(stream, b"{}}")
+        monkeypatch.setattr("gateway.transports.line.check_head", fail)
+        for blanks in (1, 200):
+            await stream.send_all(post(lane, PING + b" " * blanks))
+            assert (await read_until(stream, b"{}}")).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_get_with_a_body_is_no_event_stream(
+    lane: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same head with another length may be one: then the lane takes it."""
+    called: list[object] = []
+    attend = FastLane._attend
+
+    async def counted(self: FastLane, serving: Serving) -> None:
+        called.append(serving)
+        await attend(self, serving)
+
+    monkeypatch.setattr(FastLane, "_attend", counted)
+    head = (
+        b"GET /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer test-token\r\n"
+        b"Accept: text/event-stream\r\nMcp-Session-Id: x\r\nContent-Length: "
+    )
+    async with lane.connect(), await connect(lane) as stream:
+        for length, lane_took in ((b"0", 1), (b"2", 1), (b"0", 2)):
+            await stream.send_all(head + length + b"\r\n\r\n" + b"{}"[: int(length)])
+            assert b" 404 " in await read_until(stream, b"}}")
+            assert len(called) == lane_took
 
 
 async def test_a_request_wakes_no_task(lane: Site, monkeypatch: pytest.MonkeyPatch) -> None:

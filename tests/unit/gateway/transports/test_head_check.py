@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway import limits
 from gateway.transports.head_check import check_beginning, check_head
@@ -15,7 +17,7 @@ def test_a_plain_head_is_read() -> None:
     """Names in lower case, values without the white space around them."""
     head = check_head(PLAIN.replace(b"X: ", b"X-One:\t a\xe9 b \t"))
     assert (head.method, head.target, head.minor) == (b"POST", b"/mcp?a=b", 1)
-    assert head.headers == {b"host": b"localhost", b"content-length": b"3", b"x-one": b"a\xe9 b"}
+    assert head.headers == {b"host": b"localhost", b"x-one": b"a\xe9 b"}
     assert head.body_bytes == 3
 
 
@@ -102,6 +104,82 @@ def test_long_heads_are_431() -> None:
         with pytest.raises(Refused) as refused:
             check_head(wrong)
         assert refused.value.http_status == 431
+
+
+def test_a_head_with_another_length_is_known() -> None:
+    """What was made of its headers holds: they are the same object."""
+    known = check_head(PLAIN)
+    other = known.with_length_of(PLAIN.replace(b": 3", b": 1234"))
+    assert other is not None
+    assert other.headers is known.headers
+    assert other == check_head(PLAIN.replace(b": 3", b": 1234"))
+    again = other.with_length_of(PLAIN)
+    assert again == known
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        PLAIN.replace(b": 3", b": "),
+        PLAIN.replace(b": 3", b": +3"),
+        PLAIN.replace(b": 3", b": " + b"1" * 16),
+        PLAIN.replace(b": 3", b": 3\r\nContent-Length: 3"),
+        PLAIN.replace(b": 3", b": 3\r\nTransfer-Encoding: chunked"),
+        PLAIN.replace(b": 3", b": \xb2"),
+        PLAIN.replace(b"POST", b"PUT"),
+        PLAIN.replace(b"X: ", b"X: a"),
+        PLAIN[:-4],
+        PLAIN[-20:],
+        b"",
+    ],
+)
+def test_a_head_that_differs_in_more_is_read_anew(changed: bytes) -> None:
+    """Only digits may be others."""
+    assert check_head(PLAIN).with_length_of(changed) is None
+
+
+def test_a_head_without_a_length_has_no_other() -> None:
+    """Nor one in chunks."""
+    bare = PLAIN.replace(b"Content-Length: 3\r\n", b"")
+    assert check_head(bare).with_length_of(bare) is None
+
+
+def test_a_head_that_grows_too_long_with_its_length_is_read_anew() -> None:
+    """And refused then."""
+    longest = PLAIN.replace(b"X: ", b"X: " + b"x" * (limits.HEAD_BYTES - len(PLAIN)))
+    assert check_head(longest).with_length_of(longest.replace(b": 3", b": 33")) is None
+
+
+_LINES = st.lists(
+    st.sampled_from(
+        [
+            b"Host: a",
+            b"content-length: 7",
+            b"Content-Length:\t12 ",
+            b"Transfer-Encoding: chunked",
+            b"X: content-length: 5",
+            b"X-Content-Length: 5",
+            b"Accept:",
+        ]
+    ),
+    max_size=4,
+)
+_VALUES = st.text("0123456789 \t\r\n:+x²", max_size=18).map(str.encode)
+
+
+@given(_LINES, _VALUES, st.integers(0, 80), st.integers(0, 4))
+def test_what_is_known_of_a_head_is_what_would_be_read(
+    lines: list[bytes], value: bytes, at: int, instead_of: int
+) -> None:
+    """Whatever is written over a head that was read: where it passes for the same one, it is."""
+    head = b"\r\n".join([b"POST / HTTP/1.1", b"Host: a", *lines, b"", b""])
+    try:
+        known = check_head(head)
+    except Refused:
+        return
+    other = head[:at] + value + head[at + instead_of :]
+    if (told := known.with_length_of(other)) is not None:
+        assert told == check_head(other)
 
 
 @pytest.mark.parametrize("begun", [b"", b"P", PLAIN[:-2], PLAIN[:30]])
