@@ -19,7 +19,6 @@ from gateway.runtimes.container_config import HOME_LABEL
 
 ROOT: Final = Path(__file__).parent.parent
 """The source tree."""
-"""The source tree."""
 _ZIPAPP: Final = ROOT / "mcpgw.pyz"
 _TOOLS_PER_SERVER: Final = 10
 _LIST_S: Final = 180.0
@@ -93,6 +92,8 @@ class Program:
             "MCPGW_HOME": str(home.root),
             "MCP_GATEWAY_AUTH_TOKEN": self.token,
             "PYTHONPATH": str(self._sources),
+            # Else the folder that the harness was started in comes first, which is mostly a source tree as well.
+            "PYTHONSAFEPATH": "1",
         }
 
 
