@@ -134,7 +134,7 @@ class Connection:
                 close=self._close,
             )
         bridge.begin()
-        await bridge.feed(head.raw)
+        await bridge.feed(head.plain)
         if bridge.is_websocket:
             await _pass_all(line, bridge)
             return

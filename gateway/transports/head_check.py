@@ -3,6 +3,7 @@
 Parsers differ in what they forgive (bare line feeds, folded lines, doubled lengths, a second Host), and where a proxy
 in front forgives something else than we do, one client's bytes become another's request. So what is not plain is
 refused: CRLF only, no folding, token names, no control characters, at most one Host, one length or chunks and not both.
+A target in absolute form is taken apart here, so that nobody behind has to know of it.
 
 Source: RFC 9112 §2.2, §3, §5, §6.3 and §11.2 (request smuggling); RFC 9110 §5.1 and §5.5.
 """
@@ -28,6 +29,10 @@ _REQUEST_LINE: Final = re.compile(
     rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP/1\.([01])\r\n"
 )
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[\t ]*+([0-9]++)", re.IGNORECASE)
+_ABSOLUTE: Final = re.compile(
+    rb"(https?)://([0-9A-Za-z\-._~%!$&'()*+,;=:\[\]]+)(/[^?#]*)?(\?[^#]*)?", re.IGNORECASE
+)
+_WEB: Final = (b"http:", b"https:")
 _TOKEN: Final = frozenset(
     b"!#$%&'*+-.^_`|~0123456789" + bytes(range(65, 91)) + bytes(range(97, 123))
 )
@@ -39,9 +44,10 @@ _MAX_LENGTH_DIGITS: Final = 15
 class CheckedHead(msgspec.Struct, frozen=True):
     """A head that is plain.
 
-    `raw`: its bytes, the empty line included. `headers`: by lower-case name; repeated ones joined; the Content-Length is
-    not among them. `body_bytes`: the length of the body, None where it comes in chunks. `around_length`: what stands
-    before and after the digits of the Content-Length, None where it has none.
+    `raw`: its bytes as they came, the empty line included. `headers`: by lower-case name; repeated ones joined; the
+    Content-Length is not among them. `body_bytes`: the length of the body, None where it comes in chunks.
+    `around_length`: what stands before and after the digits of the Content-Length, None where it has none.
+    `rewritten`: its bytes with a target that names no host, None where it came with such a one.
     """
 
     raw: bytes
@@ -51,6 +57,12 @@ class CheckedHead(msgspec.Struct, frozen=True):
     headers: dict[bytes, bytes]
     body_bytes: int | None
     around_length: tuple[bytes, bytes] | None = None
+    rewritten: bytes | None = None
+
+    @property
+    def plain(self) -> bytes:
+        """Its bytes for a parser that knows paths only as targets."""
+        return self.raw if self.rewritten is None else self.rewritten
 
     def with_length_of(self, raw: bytes) -> CheckedHead | None:
         """The head in `raw`, where it is this one but for the digits of the Content-Length; None where it may not be.
@@ -77,11 +89,11 @@ class CheckedHead(msgspec.Struct, frozen=True):
         )
 
 
-def check_head(raw: bytes) -> CheckedHead:
-    """Reads a head, up to and with its empty line.
+def check_head(raw: bytes, *, secure: bool = False) -> CheckedHead:
+    """Reads a head, up to and with its empty line; `secure`: whether it came over TLS.
 
     Raises:
-        Refused: 400 where it is not plain, 431 where it is too long.
+        Refused: 400 where it is not plain, 421 where it asks for more secrecy than there is, 431 where it is too long.
     """
     check_size(raw)
     line = _REQUEST_LINE.match(raw)
@@ -91,11 +103,21 @@ def check_head(raw: bytes) -> CheckedHead:
     headers = _headers(raw, line.end())
     if minor and b"host" not in headers:
         raise _bad("the Host header is missing")
+    target, rewritten = line[2], None
+    if target.lower().startswith(_WEB):
+        host, target = _parted(target, secure=secure)
+        rewritten = b"%b %b HTTP/1.%d\r\n" % (line[1], target, minor)
+        if b"host" not in headers:
+            rewritten += b"Host: %b\r\n" % host
+        # RFC 9112 §3.2.2 has the header ignored; a proxy in front may not know that.
+        if headers.setdefault(b"host", host).lower() != host.lower():
+            raise _bad("the target and the Host header name two hosts")
+        rewritten += raw[line.end() :]
     body_bytes = _body_bytes(headers, minor)
     headers.pop(b"content-length", None)
-    digits = _LENGTH.search(raw)
+    digits = _LENGTH.search(raw) if rewritten is None else None
     around_length = (raw[: digits.start(1)], raw[digits.end(1) :]) if digits else None
-    return CheckedHead(raw, line[1], line[2], minor, headers, body_bytes, around_length)
+    return CheckedHead(raw, line[1], target, minor, headers, body_bytes, around_length, rewritten)
 
 
 def check_beginning(begun: bytes) -> None:
@@ -148,6 +170,25 @@ def _headers(raw: bytes, start: int) -> dict[bytes, bytes]:
             f"the request has more than {limits.HEAD_FIELDS} headers", status=431, headers=CLOSE
         )
     return headers
+
+
+def _parted(target: bytes, *, secure: bool) -> tuple[bytes, bytes]:
+    """The host of a target in absolute form, with its port, and the rest of it.
+
+    Raises:
+        Refused: it names none, or more than that; or it is to be asked for over TLS only.
+    """
+    found = _ABSOLUTE.fullmatch(target)
+    if found is None:
+        raise _bad("a target in absolute form is http://HOST/PATH")
+    if not secure and found[1].lower() == b"https":
+        # RFC 9110 §7.4: who believes to have asked in secret must not be answered like this.
+        raise Refused(
+            "the target begins with https, but the request did not come over TLS",
+            status=421,
+            headers=CLOSE,
+        )
+    return found[2], (found[3] or b"/") + (found[4] or b"")
 
 
 def _body_bytes(headers: dict[bytes, bytes], minor: int) -> int | None:

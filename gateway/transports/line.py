@@ -220,7 +220,9 @@ class Line:
     def _checked(self, raw: bytes) -> CheckedHead:
         known = self._known
         if known is None or known.raw != raw:
-            known = self._known = (known and known.with_length_of(raw)) or check_head(raw)
+            secure = isinstance(self._stream, trio.SSLStream)
+            known = (known and known.with_length_of(raw)) or check_head(raw, secure=secure)
+            self._known = known
         return known
 
     def _take(self, size: int) -> bytes:

@@ -141,6 +141,7 @@ async def fronts() -> AsyncIterator[Fronts]:
 JSON = b"Content-Type: application/json\r\n"
 SESSION = b"Mcp-Session-Id: session-1\r\n"
 FULL = AUTH + JSON + SESSION
+WRONG_HOST = post(target=b"http://evil.example/mcp").replace(b"localhost", b"evil.example")
 CORPUS = {
     **{f"body {name}": post(body) for name, body in BODIES.items()},
     **{f"chunked {name}": post(body, chunks=7) for name, body in BODIES.items() if name != "long"},
@@ -172,6 +173,14 @@ CORPUS = {
     "elsewhere": post(target=b"/nowhere"),
     "escaped": post(target=b"/%6dcp"),
     "absolute": post(target=b"http://localhost/mcp"),
+    "absolute, nowhere": post(target=b"http://localhost/nowhere"),
+    "absolute, another host": post(target=b"http://127.0.0.1/mcp"),
+    "absolute, http/1.0": post(target=b"http://localhost/mcp", version=b"1.0"),
+    "absolute, wrong host": WRONG_HOST,
+    "absolute, wrong host, http/1.0": post(
+        target=b"http://evil.example/mcp", version=b"1.0"
+    ).replace(b"Host: localhost\r\n", b""),
+    "absolute, secure": post(target=b"https://localhost/mcp"),
     "put": post(method=b"PUT"),
     "lower case method": post(method=b"post"),
     "close": post(headers=FULL + b"Connection: close\r\n"),
@@ -210,10 +219,34 @@ async def test_the_kept_corpus(fronts: Fronts, name: str) -> None:
     assert [one.status for one in again] == [one.status for one in whole]
 
 
+async def test_a_target_in_absolute_form(fronts: Fronts) -> None:
+    """It is served like any other; its host has to be one of ours, and the one that the header names."""
+    asked = {
+        200: post(target=b"http://localhost/mcp"),
+        403: WRONG_HOST,
+        400: post(target=b"http://evil.example/mcp"),
+        421: post(target=b"https://localhost/mcp"),
+    }
+    for status, raw in asked.items():
+        told = await fronts.compare([raw + LAST])
+        assert told[0].status == status
+
+
 REQUESTS = st.builds(
     post,
     st.sampled_from([body for body in BODIES.values() if len(body) < 1000]),
-    target=st.sampled_from([b"/mcp", b"/mcp/", b"/", b"/sse", b"/mcp?a=b", b"/nowhere", b"/mcp#"]),
+    target=st.sampled_from(
+        [
+            b"/mcp",
+            b"/mcp/",
+            b"/",
+            b"/sse",
+            b"/mcp?a=b",
+            b"/nowhere",
+            b"/mcp#",
+            b"http://localhost/mcp",
+        ]
+    ),
     headers=st.lists(
         st.sampled_from(
             [

@@ -66,6 +66,8 @@ HEADS = st.one_of(
 @example(b"POST / HTTP/1.1\r\nHost: a\r\nX: a\nY: b\r\n\r\n")
 @example(b"POST / HTTP/1.1\r\nHost: a\r\nbad name: b\r\n\r\n")
 @example(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 03\r\n\r\n")
+@example(b"POST http://a/b HTTP/1.1\r\nHost: a\r\n\r\n")
+@example(b"POST http://a?b HTTP/1.0\r\n\r\n")
 def test_heads(raw: bytes) -> None:
     """Method, target, version and every header; nothing is refused there that passes here."""
     raw = raw[: raw.index(HEAD_END) + len(HEAD_END)]
@@ -74,7 +76,7 @@ def test_heads(raw: bytes) -> None:
     except Refused:
         return
     connection = h11.Connection(h11.SERVER)
-    connection.receive_data(raw)
+    connection.receive_data(head.plain)
     event = connection.next_event()
     assert isinstance(event, h11.Request)
     assert (event.method, event.target) == (head.method, head.target)

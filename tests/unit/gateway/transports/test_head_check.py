@@ -202,3 +202,80 @@ def test_what_will_not_become_a_head_is_not_waited_for(begun: bytes, status: int
     with pytest.raises(Refused) as refused:
         check_beginning(begun)
     assert refused.value.http_status == status
+
+
+ABSOLUTE = b"POST %b HTTP/1.1\r\nHost: %b\r\nX: y\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "path"),
+    [
+        (b"http://localhost/mcp?a=b", b"localhost", b"/mcp?a=b"),
+        (b"HTTP://LocalHost:8811/mcp", b"localhost:8811", b"/mcp"),
+        (b"http://[::1]:8811/mcp", b"[::1]:8811", b"/mcp"),
+        (b"http://localhost", b"localhost", b"/"),
+        (b"http://localhost?a=/b?c", b"localhost", b"/?a=/b?c"),
+        (b"http://localhost//mcp", b"localhost", b"//mcp"),
+        (b"http://localhost/http://other/", b"localhost", b"/http://other/"),
+    ],
+)
+def test_a_target_in_absolute_form_is_the_same_request(
+    target: bytes, host: bytes, path: bytes
+) -> None:
+    """Whoever reads on sees the path alone."""
+    raw = ABSOLUTE % (target, host)
+    head = check_head(raw)
+    assert (head.raw, head.target, head.headers[b"host"]) == (raw, path, host)
+    assert head.plain == ABSOLUTE % (path, host)
+
+
+def test_the_host_of_a_target_stands_in_for_the_header() -> None:
+    """Of HTTP/1.0, which may lack it: the rules for hosts see the one that was asked for."""
+    head = check_head(b"GET http://evil.example/ HTTP/1.0\r\n\r\n")
+    assert head.headers == {b"host": b"evil.example"}
+    assert head.plain == b"GET / HTTP/1.0\r\nHost: evil.example\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        (b"http://localhost/mcp", b"evil.example"),
+        (b"http://evil.example/mcp", b"localhost"),
+        (b"http://localhost:8811/mcp", b"localhost"),
+        (b"http://localhost:80/mcp", b"localhost"),
+        (b"http://localhost/mcp", b""),
+        (b"http://me@localhost/mcp", b"localhost"),
+        (b"http://me@localhost/mcp", b"me@localhost"),
+        (b"http:///mcp", b""),
+        (b"http:/mcp", b"localhost"),
+        (b"http:mcp", b"localhost"),
+        (b"http://localhost/mcp#a", b"localhost"),
+        (b"http://localhost#/mcp", b"localhost"),
+        (b"http://local\\host/mcp", b"local\\host"),
+    ],
+)
+def test_a_target_that_names_another_host_or_none_is_refused(target: bytes, host: bytes) -> None:
+    """A proxy in front may go by the one, and we by the other."""
+    with pytest.raises(Refused, match="no plain HTTP") as refused:
+        check_head(ABSOLUTE % (target, host))
+    assert (refused.value.http_status, refused.value.headers) == (400, CLOSE)
+
+
+@pytest.mark.parametrize("target", [b"https://localhost/mcp", b"HTTPS://localhost/mcp"])
+def test_a_target_that_is_secure_comes_over_tls(target: bytes) -> None:
+    """Whoever asks for it has not been talking to us in secret otherwise."""
+    raw = ABSOLUTE % (target, b"localhost")
+    assert check_head(raw, secure=True).target == b"/mcp"
+    with pytest.raises(Refused, match="https") as refused:
+        check_head(raw)
+    assert (refused.value.http_status, refused.value.headers) == (421, CLOSE)
+
+
+@pytest.mark.parametrize(
+    "target", [b"*", b"localhost:80", b"ftp://localhost/mcp", b"mcp", b"httpx"]
+)
+def test_other_targets_are_nowhere(target: bytes) -> None:
+    """They pass here, and lead to nothing."""
+    head = check_head(ABSOLUTE % (target, b"localhost"))
+    assert head.target == target
+    assert head.plain is head.raw

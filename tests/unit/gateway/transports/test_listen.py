@@ -360,7 +360,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def test_https(certificate: Path) -> None:
-    """The same application, and a plain HTTP client costs only its own connection."""
+    """The same application, also where a target says so; and a plain HTTP client costs only its own connection."""
     site = Site()
     async with trio.open_nursery() as server:
         serve = partial(
@@ -379,6 +379,8 @@ async def test_https(certificate: Path) -> None:
         )
         async with stream:
             await stream.send_all(GET_HEALTH)
+            assert READY in await read_until(stream, READY)
+            await stream.send_all(GET_HEALTH.replace(b"/health", b"https://localhost/health"))
             assert READY in await read_until(stream, READY)
             assert stream.selected_alpn_protocol() == "http/1.1"
         site.stop.set()
