@@ -23,6 +23,9 @@ CHANGE_NOTICES: Final[Mapping[Kind, str]] = {
     "templates": "notifications/resources/list_changed",
 }
 
+_GAPS_TOLD: Final = 3
+"""Servers without lists that an error names: people read it, or models."""
+
 
 class ClientView:
     """The directory as one client sees it.
@@ -117,8 +120,8 @@ class ClientView:
                 case _:
                     return directory.resource(name)
         except UnknownTarget as error:
-            if gaps := self._listings.gaps():
-                text = f"{error} Not known is what these servers offer: {gaps}"
+            if missing := self._listings.missing():
+                text = f"{error} Not known is what these servers offer: {_shown(missing)}"
                 raise UnknownTarget(text, code=error.code, data=error.data) from error
             raise
 
@@ -137,3 +140,9 @@ class ClientView:
         except UnknownTarget:
             return False
         return True
+
+
+def _shown(missing: Mapping[str, str]) -> str:
+    """The first of some servers without lists, with their reasons."""
+    told = [f"{name} ({reason})" for name, reason in missing.items()][:_GAPS_TOLD]
+    return ", ".join([*told, *(["…"] if len(missing) > _GAPS_TOLD else [])])

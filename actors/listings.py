@@ -28,9 +28,6 @@ from gateway.telemetry.log import get_logger
 
 log = get_logger("listings")
 
-_GAPS_TOLD = 3
-"""Servers without lists that an error names: people read it, or models."""
-
 
 class Lister(Protocol):
     """A server's pool, as the listings see it."""
@@ -132,14 +129,13 @@ class Listings:
             for name in self._servers
         )
 
-    def gaps(self) -> str:
-        """Which servers' lists are not known, and why; "" where none is missing."""
-        absent = [name for name in self._servers if name not in self._known]
-        told = [
-            f"{name} ({self._retries.reason(name) or 'still being listed'})"
-            for name in absent[:_GAPS_TOLD]
-        ]
-        return ", ".join([*told, *(["…"] if len(absent) > _GAPS_TOLD else [])])
+    def missing(self) -> dict[str, str]:
+        """The servers whose lists are not known, each with the reason."""
+        return {
+            name: self._retries.reason(name) or "still being listed"
+            for name in self._servers
+            if name not in self._known
+        }
 
     async def wait_complete(
         self, patience_s: float, *, enough: Callable[[], bool] = lambda: False

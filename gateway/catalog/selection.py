@@ -58,7 +58,7 @@ def select_servers(
         elif name not in broken:
             reason = f"no catalog has a server of that name{suggest(entries, name)}"
             if selection.servers:
-                faults.append(EntryFault(name, Origin("--servers"), reason))
+                faults.append(EntryFault(name, Origin("--servers"), reason, enabled=True))
             else:
                 notes.append(f"{name}: enabled, but {reason}")
     if entries and not selection.servers and not selection.registry.servers:

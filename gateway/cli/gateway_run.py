@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Final, get_args
 
@@ -30,9 +30,15 @@ _LEVELS: Final[Mapping[str, Level]] = {
 
 
 def set_up_logs(
-    options: GatewayOptions, environ: Mapping[str, str], *, default: Level = "info"
+    options: GatewayOptions,
+    environ: Mapping[str, str],
+    *,
+    default: Level = "info",
+    quiet: Collection[str] = (),
 ) -> None:
     """Sends logs to stderr, and to `--log`, at the level of `--debug`, DEBUG, LOG_LEVEL or `default`, in that order.
+
+    `quiet`: events that the command tells in other words; at the default level they are not shown as well.
 
     Raises:
         OptionError: LOG_LEVEL or LOG_FORMAT holds an unknown word, or the file cannot be opened.
@@ -44,7 +50,8 @@ def set_up_logs(
     if shape not in {"", "console", "json"}:
         raise OptionError(f"LOG_FORMAT must be console or json, not {shape!r}")
     level = "debug" if options.debug else _LEVELS.get(named, default)
-    configure(level, json=shape == "json", log_file=options.log_file)
+    told = () if options.debug or named else quiet
+    configure(level, json=shape == "json", log_file=options.log_file, quiet=told)
 
 
 def _run(arguments: Namespace, invocation: Invocation) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -13,11 +13,13 @@ from gateway.cli.arguments import build_arguments, read_object
 from gateway.cli.client import Client
 from gateway.cli.gateway_run import set_up_logs
 from gateway.cli.grammar import Parser
+from gateway.cli.left_out import TOLD_HERE, left_out, tell_left_out
 from gateway.cli.output import add_format, chosen_format, fields, note, show, table
 from gateway.cli.plain_text import printable
 from gateway.cli.selection import define_selection, read_selection
 from gateway.cli.verbs import Invocation, Verb
 from gateway.errors import OptionError, UnknownTarget
+from gateway.options import GatewayOptions
 
 _T = TypeVar("_T")
 _STDIN: Final = "-"
@@ -49,30 +51,37 @@ def _define_call(parser: Parser) -> None:
 
 
 def _ls(arguments: Namespace, invocation: Invocation) -> int:
-    tools = _with_client(arguments, invocation, Client.list_tools)
+    tools, status = _listed(arguments, invocation)
     rows = [(str(tool["name"]), _one_line(tool)) for tool in tools]
-    text = (
-        table(("NAME", "DESCRIPTION"), rows)
-        if rows
-        else "no tools: `server ls` shows what is enabled"
-    )
-    show(tools, arguments, text=text)
-    return 0
+    nothing = "no tools" if status else "no tools: `server ls` shows what is enabled"
+    show(tools, arguments, text=table(("NAME", "DESCRIPTION"), rows) if rows else nothing)
+    return status
 
 
 def _count(arguments: Namespace, invocation: Invocation) -> int:
-    tools = _with_client(arguments, invocation, Client.list_tools)
+    tools, status = _listed(arguments, invocation)
     show(
         {"tools": len(tools)}, arguments, text=f"{len(tools)} tool{'' if len(tools) == 1 else 's'}"
     )
-    return 0
+    return status
+
+
+def _listed(arguments: Namespace, invocation: Invocation) -> tuple[list[dict[str, Any]], int]:
+    """All tools, and the exit status; says on stderr which servers are left out.
+
+    The status is 1 where one of those was named, or nothing is left.
+    """
+    answer = _with_client(arguments, invocation, Client.list_tools, quiet=TOLD_HERE)
+    tell_left_out(answer.left_out)
+    named = not answer.left_out.keys().isdisjoint(answer.options.servers)
+    return answer.value, 1 if named or (answer.left_out and not answer.value) else 0
 
 
 def _inspect(arguments: Namespace, invocation: Invocation) -> int:
     async def find(client: Client) -> dict[str, Any]:
         return await client.tool(arguments.name)
 
-    tool = _with_client(arguments, invocation, find)
+    tool = _with_client(arguments, invocation, find, quiet=TOLD_HERE).value
     show(tool, arguments, text=lambda: _describe(tool))
     return 0
 
@@ -88,7 +97,7 @@ def _call(arguments: Namespace, invocation: Invocation) -> int:
         built = build_arguments(arguments.arguments, tool.get("inputSchema") or {})
         return await client.call_tool(arguments.name, built)
 
-    result = _with_client(arguments, invocation, call)
+    result = _with_client(arguments, invocation, call).value
     if chosen_format(arguments) == "table":
         text = _result_text(result)
         # Into a file or pipe it goes as it is.
@@ -114,33 +123,45 @@ def _given_object(arguments: Namespace) -> dict[str, Any] | None:
     return None
 
 
+class _Answer(NamedTuple, Generic[_T]):
+    """What a client was answered, the options of its gateway, and what that gateway has left out."""
+
+    value: _T
+    options: GatewayOptions
+    left_out: dict[str, str]
+
+
 def _with_client(
-    arguments: Namespace, invocation: Invocation, ask: Callable[[Client], Awaitable[_T]]
-) -> _T:
-    """Opens a gateway in this process, asks it as a client, and closes it."""
+    arguments: Namespace,
+    invocation: Invocation,
+    ask: Callable[[Client], Awaitable[_T]],
+    *,
+    quiet: Collection[str] = (),
+) -> _Answer[_T]:
+    """Opens a gateway in this process, asks it as a client, and closes it; events in `quiet` are not logged."""
     # lazy: --help and wrong flags need no loop
     import trio  # noqa: PLC0415 - see above
 
     from actors.supervisor import open_gateway  # noqa: PLC0415 - see above
 
     options = read_selection(_with_gateway_flags(arguments), invocation)
-    set_up_logs(options, invocation.environ, default="warning")
+    set_up_logs(options, invocation.environ, default="warning", quiet=quiet)
     if options.local_fallback:
         # lazy: it looks at the engine, which nobody else does before the first call
         from gateway.cli.starter import prepare_starter  # noqa: PLC0415 - see above
 
         options = prepare_starter(options, invocation.environ)
 
-    async def run() -> _T:
+    async def run() -> _Answer[_T]:
         async with open_gateway(options, invocation.environ) as gateway:
             client = Client(gateway.sessions, on_notice=_tell)
             try:
                 await client.initialize()
-                return await ask(client)
+                value = await ask(client)
+                missing = left_out(gateway.snapshot.faults, gateway.listings.missing())
+                return _Answer(value, options, missing)
             except UnknownTarget:
-                for fault in gateway.snapshot.faults:
-                    if fault.enabled:
-                        note(f"{fault.name} does not run: {fault.reason}")
+                tell_left_out(left_out(gateway.snapshot.faults, gateway.listings.missing()))
                 raise
             finally:
                 client.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, Literal
 
 from gateway.errors import OptionError
@@ -89,16 +89,20 @@ def get_logger(part: str) -> Logger:
     return Logger(logging.getLogger(f"{_ROOT}.{part}"))
 
 
-def configure(level: Level, *, json: bool = False, log_file: str = "") -> None:
+def configure(
+    level: Level, *, json: bool = False, log_file: str = "", quiet: Collection[str] = ()
+) -> None:
     """Sends all logs, those of libraries from WARNING up, to stderr, and to `log_file` as well where one is named.
 
-    Replaces what an earlier call set up.
+    Replaces what an earlier call set up. Events in `quiet` are not shown on stderr: whoever reads that is told otherwise.
 
     Raises:
         OptionError: the file cannot be opened.
     """
     line_format = JsonFormat() if json else ConsoleFormat()
     outputs = [Output(STDERR, line_format)]
+    if quiet:
+        outputs[0].addFilter(lambda record: record.msg not in quiet)
     if log_file:
         outputs.append(Output(_open_log(log_file), line_format, owned=True, beside=outputs[0]))
     root = logging.getLogger()

@@ -126,4 +126,90 @@ def test_an_unknown_tool_names_the_servers_that_do_not_run(
     write("registry.yaml", "registry: {broken: {ref: ''}}\n")
     done = run("tools", "call", "say", "x=1")
     assert done.status == 1
-    assert "broken does not run: the secret s is not set" in done.err
+    assert "broken is left out: the secret s is not set" in done.err
+
+
+BROKEN = """registry:
+  dying: {process: {command: [/bin/sh, -c, "echo one >&2; echo two >&2; exit 3"]}}
+  absent: {process: {command: [/nowhere/server]}}
+  locked: {image: i, secrets: [{name: s, required: true}]}
+"""
+
+
+@pytest.fixture
+def broken(write: Write) -> None:
+    """Three servers beside the good one, each broken in its way."""
+    write("catalogs/b.yaml", BROKEN)
+    names = ("local", "dying", "absent", "locked")
+    write("registry.yaml", json.dumps({"registry": {name: {"ref": ""} for name in names}}))
+
+
+REASONS = {
+    "dying": "exited with status 3; its last words: one two",
+    "absent": "install /nowhere/server, or correct `process` of its entry",
+    "locked": "the secret s is not set: run `mcpgw secret set s`",
+    "unknown": "no catalog has a server of that name",
+}
+
+
+@pytest.mark.usefixtures("broken")
+@pytest.mark.parametrize("verb", ["ls", "count"])
+def test_servers_that_are_left_out_are_told(run: Run, verb: str) -> None:
+    """A line for each, beside what the others have; nobody named them, so that all is well."""
+    done = run("tools", verb)
+    assert (done.status, "2 tools" in done.out or "count  Counts." in done.out) == (0, True)
+    said = done.err.splitlines()
+    assert len(said) == 3
+    for name in ("dying", "absent", "locked"):
+        (line,) = [line for line in said if line.startswith(f"mcpgw: {name} is left out: ")]
+        assert REASONS[name] in line
+
+
+@pytest.mark.usefixtures("broken")
+@pytest.mark.parametrize("verb", ["ls", "count"])
+@pytest.mark.parametrize("name", REASONS)
+def test_a_named_server_that_is_left_out_ends_with_1(run: Run, name: str, verb: str) -> None:
+    """Alone, and with one that runs and is shown all the same."""
+    done = run("tools", verb, "--servers", name)
+    assert (done.status, done.out) in {(1, "no tools\n"), (1, "0 tools\n")}
+    assert len(done.err.splitlines()) == 1
+    assert done.err.startswith(f"mcpgw: {name} is left out: ")
+    assert REASONS[name] in done.err
+    done = run("tools", verb, "--servers", f"{name},local")
+    assert done.status == 1
+    assert "2 tools" in done.out or "count  Counts." in done.out
+
+
+def test_nothing_but_broken_servers_ends_with_1(run: Run, write: Write) -> None:
+    """There is nothing to show, and a reason."""
+    write("catalogs/b.yaml", BROKEN)
+    write("registry.yaml", "registry: {locked: {ref: ''}}\n")
+    done = run("tools", "ls", "--format=json")
+    assert (done.status, done.out) == (1, "[]\n")
+    assert "locked is left out" in done.err
+
+
+def test_a_catalog_that_cannot_be_read_is_told(run: Run, write: Write) -> None:
+    """Its servers are missing, and nobody knows which those are."""
+    write("catalogs/b.yaml", "registry: [\n")
+    done = run("tools", "ls")
+    assert done.status == 0
+    assert "mcpgw: b.yaml is left out: " in done.err
+
+
+def test_nothing_enabled_is_no_failure(run: Run, write: Write) -> None:
+    """Nobody has asked for any server."""
+    write("registry.yaml", "registry: {}\n")
+    done = run("tools", "ls")
+    assert (done.status, done.err) == (0, "")
+    assert done.out == "no tools: `server ls` shows what is enabled\n"
+
+
+@pytest.mark.usefixtures("broken")
+def test_an_unknown_tool_may_be_of_a_server_that_is_left_out(run: Run) -> None:
+    """It is told which."""
+    done = run("tools", "inspect", "say")
+    assert done.status == 1
+    for name in ("dying", "absent", "locked"):
+        assert f"mcpgw: {name} is left out: " in done.err
+    assert "there is no tool 'say'" in done.err

@@ -104,6 +104,21 @@ def test_levels(level: str, seen: list[str], capfd: pytest.CaptureFixture[str]) 
     assert [line.split()[1] for line in lines if not line.startswith("  ")] == seen
 
 
+def test_quiet_events_are_left_to_the_file(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Whoever reads stderr is told otherwise; the next `configure` forgets that."""
+    path = tmp_path / "log"
+    configure("info", log_file=str(path), quiet={"told"})
+    log.warning("told")
+    log.warning("untold")
+    assert [line.split()[2] for line in capfd.readouterr().err.splitlines()] == ["untold"]
+    assert [line.split()[2] for line in path.read_text().splitlines()] == ["told", "untold"]
+    configure("info")
+    log.warning("told")
+    assert "told" in capfd.readouterr().err
+
+
 def test_nothing_is_formatted_when_the_level_is_off() -> None:
     """A call that logs nothing does not even look at its values."""
 
