@@ -11,8 +11,8 @@ import trio
 from actors import assignment, sizing
 from actors.call import Call
 from actors.container import Container
+from actors.losses import failure_of
 from actors.pool_parts import PoolParts
-from actors.upstream import failure_of
 from gateway.catalog.model import RemoteLaunch
 from gateway.errors import Unavailable
 from gateway.mcp.profile import ClientProfile, stranger

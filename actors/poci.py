@@ -17,9 +17,10 @@ import trio
 
 from actors.call import Answer, Call
 from actors.kit.guard import guard
+from actors.losses import failure_of
 from actors.relief import Holding
 from actors.reports import PoolState, Reports
-from actors.upstream import Opener, failure_of
+from actors.upstream import Opener
 from gateway import poci
 from gateway.catalog.launch import prepare_tool
 from gateway.catalog.model import ContainerLaunch, EnabledServer, PociLaunch, PociTool

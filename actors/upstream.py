@@ -14,6 +14,7 @@ import trio
 
 from actors.call import Answer, Call
 from actors.dialects import LEGACY, Dialect
+from actors.losses import failure_of, loss_of
 from actors.rounds import Rounds
 from actors.server_notes import ServerNotes
 from actors.server_questions import ServerQuestions
@@ -30,6 +31,7 @@ from gateway.jsonrpc.ids import IdMap
 from gateway.jsonrpc.messages import (
     Failure,
     Id,
+    Illegible,
     Message,
     Missed,
     Notification,
@@ -90,6 +92,8 @@ class Upstream:
         self._gone = trio.Event()
         self._overdue = trio.Event()
         """Set when a call was taken back because its deadline had passed; replaced once somebody has seen it."""
+        self._has_withdrawn = False
+        """Whether it may answer a call that nobody waits for any more."""
 
     def __repr__(self) -> str:
         """The pipe and how busy it is."""
@@ -142,7 +146,7 @@ class Upstream:
         self.ended = error
         self._gone.set()
         for call in self._inflight.drain():
-            self._lose(call, _loss_of(call, error))
+            self._lose(call, loss_of(call, error))
         self._standing.end(failure_of(error))
         self._rounds.end(failure_of(error))
         self._questions.end()
@@ -188,6 +192,7 @@ class Upstream:
         if self._inflight.get(call.number) is not call:
             return
         self._inflight.pop(call.number)
+        self._has_withdrawn = True
         call.holder = None
         self._listener.answered()
         self._send_cancelled(call.number, reason)
@@ -234,6 +239,8 @@ class Upstream:
                     self._listener.answered()
                 else:
                     self._settle_by_id(message.id, Failure(None, message.code, message.message))
+            case Illegible() if message.id is None:
+                self._take_illegible(message)
             case Failure():
                 answer = Failure(None, message.code, message.message, message.data)
                 self._settle_by_id(message.id, answer)
@@ -255,6 +262,17 @@ class Upstream:
                 self._settle(call, self.dialect.read(call, answer))
         elif number is None or not self._standing.settle(number, answer):
             log.debug("unknown_answer", server=self.server, id=number)
+
+    def _take_illegible(self, message: Illegible) -> None:
+        """An answer that cannot be read: to the one call that there can be one to. Where there are others nobody knows whose.
+
+        Whoever waits for it would wait for its deadline, and whoever else is told would lose its own.
+        """
+        if len(self._inflight) == self.inflight == 1 and not self._has_withdrawn:
+            (call,) = self._inflight
+            self._settle_by_id(call.number, Failure(None, message.code, message.message))
+        elif self.inflight:
+            self.end(ProtocolFault(f"{message.message}; nobody knows to which call"))
 
     def _give_back(self, call: Call | None, answer: Failure) -> None:
         """The server takes nothing more, and has not executed this call: it fails, unless it is sent elsewhere."""
@@ -282,16 +300,3 @@ class Upstream:
         return failure_of(
             ProtocolFault(f"server {self.server} answered with something else than an object")
         )
-
-
-def failure_of(error: GatewayError) -> Failure:
-    """An error as the answer of a call."""
-    return Failure(None, error.code, str(error))
-
-
-def _loss_of(call: Call, error: GatewayError) -> Failure:
-    """The end of its server as the answer of a call: what may have had effects, its client has to look after."""
-    text = str(error)
-    if call.method == "tools/call" and "outcome is unknown" not in text:
-        text = f"{text}; the call's outcome is unknown"
-    return Failure(None, error.code, text)

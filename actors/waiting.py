@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from actors.call import Call
+from actors.losses import failure_of
 from actors.turns import Turns
-from actors.upstream import failure_of
 from gateway.errors import GatewayError
 
 

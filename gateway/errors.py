@@ -3,6 +3,8 @@
     GatewayError
     ├── ClientFault              the client sent something wrong
     │   ├── Malformed            not JSON, or not JSON-RPC           (-32700 / -32600)
+    │   │   ├── TooDeep          JSON that is nested too deeply      (-32700)
+    │   │   └── TooLong          longer than it may be               (-32700)
     │   ├── UnknownMethod                                            (-32601)
     │   ├── InvalidParams                                            (-32602)
     │   │   ├── UnknownTarget    no such tool, prompt or resource
@@ -72,6 +74,18 @@ class Malformed(ClientFault):
         super().__init__(message)
         self.code = code
         self.request_id = request_id
+
+
+class TooDeep(Malformed):
+    """JSON that is nested more deeply than it is read here."""
+
+
+class TooLong(Malformed):
+    """What came is longer than it may be, and is skipped. `begin`: its first bytes."""
+
+    def __init__(self, message: str, *, begin: bytes) -> None:
+        super().__init__(message, code=-32700)
+        self.begin = begin
 
 
 class UnknownMethod(ClientFault):

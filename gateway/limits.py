@@ -15,6 +15,8 @@ MIB: Final = 1024 * 1024
 MAX_FRAME_BYTES: Final = 64 * MIB
 """Longest message of a client or a server. Results of 10–50 MB exist (screenshots, dumps); a line without end must not
 fill the memory."""
+FRAME_EDGE_BYTES: Final = 256
+"""What is looked at of either end of a frame that cannot be read: the id of an answer stands there, if anywhere."""
 MAX_OUTBOUND_BYTES: Final = 128 * MIB
 """Frames waiting for one client that does not read. Must hold two of the longest frames; past it the client is gone."""
 MAX_OUTBOUND_NOTES_BYTES: Final = 16 * MIB

@@ -14,7 +14,7 @@ from typing import Final, Literal, NoReturn
 
 import msgspec
 
-from gateway.errors import GatewayError, Malformed
+from gateway.errors import GatewayError, Malformed, TooDeep
 from gateway.jsonrpc.messages import Failure, Id, Message, Notification, Request, Result
 from gateway.limits import MAX_REPAIRED_BYTES, MAX_REPAIRS
 
@@ -210,7 +210,8 @@ def _not_a_message(reason: str, request_id: Id | None) -> Malformed:
 def _not_json(error: Exception) -> Malformed:
     match error:
         case RecursionError():
-            reason = "it is nested too deeply"
+            text = "The message cannot be read as JSON: it is nested too deeply."
+            return TooDeep(text, code=PARSE_ERROR)
         case UnicodeDecodeError():
             reason = "it is not UTF-8"
         case _:

@@ -5,15 +5,15 @@ Source: MCP 2025-11-25, transports, "stdio".
 
 from __future__ import annotations
 
-from gateway.errors import Malformed
-from gateway.jsonrpc.codec import PARSE_ERROR
+from gateway.errors import TooLong
+from gateway.jsonrpc.edges import Edges
 
 
 class LineSplitter:
     r"""Cuts chunks as they come into lines, without their ends (`\n` or `\r\n`); blank lines are skipped.
 
-    A line longer than `max_bytes` is reported once, as soon as that is known, and skipped up to its end; never more
-    than `max_bytes` and one chunk are held. Each byte is looked at once, however small the chunks.
+    A line longer than `max_bytes` is reported once, as soon as that is known, and skipped up to its end, when its edges
+    are given; never more than `max_bytes` and one chunk are held. Each byte is looked at once, however small the chunks.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -22,44 +22,50 @@ class LineSplitter:
         self._begun = bytearray()
         # Whether the rest of a line already reported as too long is being skipped.
         self._skipping = False
+        # The edges of that line, as far as they have come.
+        self._edges = Edges(b"", b"")
 
-    def feed(self, chunk: bytes) -> list[bytes | Malformed]:
+    def feed(self, chunk: bytes) -> list[bytes | TooLong | Edges]:
         """Takes the next bytes of the stream and returns the lines that ended in it, with faults in their place."""
         *ended, begun = chunk.split(b"\n")
-        found: list[bytes | Malformed] = []
+        found: list[bytes | TooLong | Edges] = []
         for piece in ended:
-            line = self._end_line(piece)
-            if line is not None:
-                found.append(line)
-        if not self._skipping:
+            self._end_line(piece, found)
+        if self._skipping:
+            self._edges = self._edges.extended(begun)
+        else:
             self._begun += begun
             # One byte of grace for a CR whose LF may still come.
             if len(self._begun) > self._max_bytes + self._begun.endswith(b"\r"):
                 self._skipping = True
+                self._edges = Edges.of(self._begun)
                 self._begun.clear()
-                found.append(self._fault())
+                found.append(self._fault(self._edges))
         return found
 
     def rest(self) -> bytes:
         """What has come of the line that has not ended; at the end of a stream it may be its last line."""
         return bytes(self._begun.removesuffix(b"\r"))
 
-    def _end_line(self, piece: bytes) -> bytes | Malformed | None:
-        """The line that ends with `piece`; None where it is blank, or was reported when it grew too long."""
+    def _end_line(self, piece: bytes, found: list[bytes | TooLong | Edges]) -> None:
+        """Adds the line that ends with `piece`, unless it is blank; one that is too long as what is known of it."""
         if self._skipping:
             self._skipping = False
-            return None
+            found.append(self._edges.extended(piece))
+            return
         line = piece
         if self._begun:
             self._begun += piece
             line = bytes(self._begun)
             self._begun.clear()
-        line = line.removesuffix(b"\r")
-        if len(line) > self._max_bytes:
-            return self._fault()
-        return None if not line or line.isspace() else line
+        bare = line.removesuffix(b"\r")
+        if len(bare) > self._max_bytes:
+            edges = Edges.of(line)
+            found += (self._fault(edges), edges)
+        elif bare and not bare.isspace():
+            found.append(bare)
 
-    def _fault(self) -> Malformed:
-        return Malformed(
-            f"A line is longer than {self._max_bytes} bytes; it was skipped.", code=PARSE_ERROR
+    def _fault(self, edges: Edges) -> TooLong:
+        return TooLong(
+            f"A line is longer than {self._max_bytes} bytes; it was skipped.", begin=edges.begin
         )

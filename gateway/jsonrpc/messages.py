@@ -64,6 +64,10 @@ class OutcomeUnknown(Failure, frozen=True, gc=False):
     """Said by a pipe itself: the request was on its way, and nobody knows whether it was executed; others go on."""
 
 
+class Illegible(Failure, frozen=True, gc=False):
+    """Said by a pipe itself: something came that cannot be read, and may be an answer; nobody knows to which request."""
+
+
 class Missed(Notification, frozen=True, gc=False, tag_field="jsonrpc", tag="2.0"):
     """Said by a pipe itself: what the server said unasked may not have arrived. Its method means nothing."""
 

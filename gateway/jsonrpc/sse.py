@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from gateway.errors import Malformed
-from gateway.jsonrpc.codec import PARSE_ERROR
+from gateway.errors import TooLong
+from gateway.limits import FRAME_EDGE_BYTES
 
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _MAX_RETRY_DIGITS: Final = 9
@@ -88,7 +88,7 @@ class EventSplitter:
         self._retry: int | None = None
         self._held_bytes = 0
 
-    def feed(self, chunk: bytes) -> list[ServerSentEvent | Malformed]:
+    def feed(self, chunk: bytes) -> list[ServerSentEvent | TooLong]:
         """Takes the next bytes of the stream and returns the events that ended in it, with faults in their place."""
         if not chunk:
             return []
@@ -97,7 +97,7 @@ class EventSplitter:
             return self.feed(chunk[1:])
         self._after_cr = chunk.endswith(b"\r")
         *ended, begun = _LINE_END.split(chunk)
-        found: list[ServerSentEvent | Malformed] = []
+        found: list[ServerSentEvent | TooLong] = []
         for piece in ended:
             self._begun += piece
             happened = self._end_line()
@@ -110,7 +110,7 @@ class EventSplitter:
             del self._begun[1:]  # all that matters is whether this line is blank
         return found
 
-    def _end_line(self) -> ServerSentEvent | Malformed | None:
+    def _end_line(self) -> ServerSentEvent | TooLong | None:
         """Takes the line that has just ended; the event or fault that it brings, if any."""
         line = bytes(self._begun)
         if self._at_start:
@@ -154,11 +154,13 @@ class EventSplitter:
     def _is_too_long(self) -> bool:
         return not self._skipping and self._held_bytes + len(self._begun) > self._max_bytes
 
-    def _skip(self) -> Malformed:
+    def _skip(self) -> TooLong:
+        begin = self._data[0] if self._data else _data_in(self._begun)
         self._skipping = True
         self._forget()
-        return Malformed(
-            f"An event is longer than {self._max_bytes} bytes; it was skipped.", code=PARSE_ERROR
+        return TooLong(
+            f"An event is longer than {self._max_bytes} bytes; it was skipped.",
+            begin=begin[:FRAME_EDGE_BYTES],
         )
 
     def _forget(self) -> None:
@@ -166,3 +168,9 @@ class EventSplitter:
         self._data = []
         self._retry = None
         self._held_bytes = 0
+
+
+def _data_in(line: bytearray) -> bytes:
+    """The beginning of the data in a line that has begun, b"" where it is another field."""
+    name, _, value = bytes(line[: 2 * FRAME_EDGE_BYTES]).partition(b":")
+    return value.removeprefix(b" ") if name == b"data" else b""

@@ -11,6 +11,7 @@ from contextlib import aclosing
 import trio
 
 from gateway import limits
+from gateway.jsonrpc.edges import Edges
 from gateway.jsonrpc.lines import LineSplitter
 from gateway.ports import LOCAL, Sessions
 from gateway.telemetry.log import get_logger
@@ -63,7 +64,8 @@ async def _converse(
         while chunk := await _receive(source):
             begun = True
             for line in lines.feed(chunk):
-                conversation.take(line)
+                if not isinstance(line, Edges):
+                    conversation.take(line)
         if last := lines.rest():
             conversation.take(last)
         # Whoever pipes a few requests in, from a shell, wants to see what can be answered at once.

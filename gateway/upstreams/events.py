@@ -11,11 +11,12 @@ from contextlib import suppress
 import trio
 
 from gateway import limits
-from gateway.errors import Malformed
+from gateway.errors import TooLong
+from gateway.jsonrpc.edges import Edges
 from gateway.jsonrpc.messages import Message
 from gateway.jsonrpc.sse import EventSplitter, ServerSentEvent
 from gateway.telemetry.refusals import refused
-from gateway.upstreams.frames import Frames
+from gateway.upstreams.frames import TOO_LONG, Frames
 from gateway.upstreams.wire import Broken, Reply
 
 _MS_PER_S = 1000
@@ -58,7 +59,7 @@ class EventStream:
         self._resumption = resumption
         self._splitter = EventSplitter(limits.MAX_FRAME_BYTES)
         # Read but not yet taken.
-        self._events: deque[ServerSentEvent] = deque()
+        self._events: deque[ServerSentEvent | TooLong] = deque()
 
     async def next_event(self) -> ServerSentEvent | None:
         """The next event, None at the end of the stream.
@@ -66,12 +67,9 @@ class EventStream:
         Raises:
             Broken: the connection broke.
         """
-        while not self._events:
-            chunk = await self._reply.receive_some()
-            if not chunk:
-                return None
-            self._take(chunk)
-        return self._events.popleft()
+        while isinstance(event := await self._next(), TooLong):
+            pass
+        return event
 
     async def next_messages(self) -> list[Message] | None:
         """The messages of the next event, often one, none for other events; None at the end of the stream.
@@ -79,9 +77,11 @@ class EventStream:
         Raises:
             Broken: the connection broke.
         """
-        event = await self.next_event()
+        event = await self._next()
         if event is None:
             return None
+        if isinstance(event, TooLong):
+            return self._frames.in_the_place_of(Edges(event.begin, b""), TOO_LONG)
         if event.event != "message" or not event.data:
             return []
         return self._frames.unpack(event.data)
@@ -92,11 +92,19 @@ class EventStream:
             while await self._reply.receive_some():
                 pass
 
+    async def _next(self) -> ServerSentEvent | TooLong | None:
+        """The next event, or what is known of one that was skipped."""
+        while not self._events:
+            chunk = await self._reply.receive_some()
+            if not chunk:
+                return None
+            self._take(chunk)
+        return self._events.popleft()
+
     def _take(self, chunk: bytes) -> None:
         for event in self._splitter.feed(chunk):
-            if isinstance(event, Malformed):
+            if isinstance(event, TooLong):
                 refused("from_servers.MAX_FRAME_BYTES")
-                self._frames.report(b"", event)
-            else:
-                self._events.append(event)
+                self._frames.report(event.begin, event)
+            self._events.append(event)
         self._resumption.note(self._splitter)

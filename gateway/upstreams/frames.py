@@ -6,14 +6,15 @@ the connection.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from gateway import limits
-from gateway.errors import Malformed
+from gateway.errors import Malformed, TooDeep
 from gateway.jsonrpc.codec import INTERNAL_ERROR, decode, repair_surrogates
-from gateway.jsonrpc.messages import Failure, Message
+from gateway.jsonrpc.edges import Edges
+from gateway.jsonrpc.messages import Failure, Illegible, Message
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.refusals import refused
 
@@ -26,6 +27,9 @@ class _Element(msgspec.Struct, gc=False):
     jsonrpc: Literal["2.0"]
 
 
+TOO_LONG: Final = f"it is longer than {limits.MAX_FRAME_BYTES // limits.MIB} MiB"
+"""Why a frame that was skipped cannot be read."""
+_TOO_DEEP: Final = "it is nested too deeply"
 _batch = msgspec.json.Decoder(list[msgspec.Raw])
 _strict_batch = msgspec.json.Decoder(list[_Element])
 _SHOWN_BYTES = 200
@@ -47,9 +51,19 @@ class Frames:
             return self._unpack_batch(repair_surrogates(frame))
         try:
             return [self._decode(frame)]
+        except TooDeep as error:
+            self.report(frame, error)
+            return self.in_the_place_of(Edges.of(frame), _TOO_DEEP)
         except Malformed as error:
             self.report(frame, error)
             return self._in_the_place_of(frame, error)
+
+    def in_the_place_of(self, edges: Edges, reason: str) -> list[Message]:
+        """A failure in the place of a frame that cannot be read, if that was an answer: with its id, where it is certain."""
+        text = f"server {self._server!r} sent an answer that cannot be read: {reason}"
+        if (answered := edges.answered) is not None:
+            return [Failure(answered, INTERNAL_ERROR, text)]
+        return [Illegible(None, INTERNAL_ERROR, text)] if edges.may_answer else []
 
     def report(self, frame: bytes, error: Malformed) -> None:
         """Logs a frame that is not a message: the first as a warning, all at DEBUG."""
@@ -83,7 +97,10 @@ class Frames:
     def _unpack_batch(self, frame: bytes) -> list[Message]:
         try:
             elements = _elements(frame)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except RecursionError:
+            self.report(frame, TooDeep(f"a batch cannot be read: {_TOO_DEEP}", code=-32700))
+            return self.in_the_place_of(Edges.of(frame), _TOO_DEEP)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self.report(frame, Malformed(f"not JSON: {error}", code=-32700))
             return []
         if len(elements) > limits.MAX_UPSTREAM_BATCH_MESSAGES:

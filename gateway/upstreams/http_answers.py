@@ -9,7 +9,7 @@ import msgspec
 from gateway import limits
 from gateway.errors import Malformed, ProtocolFault
 from gateway.jsonrpc.codec import decode
-from gateway.jsonrpc.messages import Failure, Id, Message, Request, Result
+from gateway.jsonrpc.messages import Failure, Id, Illegible, Message, Request, Result
 from gateway.upstreams.frames import Frames
 from gateway.upstreams.wire import Broken, Reply
 
@@ -47,6 +47,16 @@ async def read_messages(
     if not any(answers(message, request.id) for message in messages):
         raise ProtocolFault(f"{who} sent something else than an answer to {request.method}")
     return messages
+
+
+def addressed(messages: list[Message], request_id: Id | None) -> list[Message]:
+    """Messages of the stream for the answer to one request: what cannot be read is that. Other streams bring no answers."""
+    if request_id is None:
+        return [message for message in messages if not isinstance(message, Illegible)]
+    return [
+        _addressed(message, request_id) if isinstance(message, Illegible) else message
+        for message in messages
+    ]
 
 
 async def read_error(reply: Reply) -> Failure | None:

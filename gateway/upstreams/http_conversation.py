@@ -20,7 +20,13 @@ from gateway.mcp import discover
 from gateway.telemetry.log import get_logger
 from gateway.upstreams.events import EventStream, Resumption
 from gateway.upstreams.frames import Frames
-from gateway.upstreams.http_answers import EVENT_STREAM, answers, read_error, read_messages
+from gateway.upstreams.http_answers import (
+    EVENT_STREAM,
+    addressed,
+    answers,
+    read_error,
+    read_messages,
+)
 from gateway.upstreams.http_session import HttpSession
 from gateway.upstreams.refusals import Refused, SessionLost, other_era, refusal
 from gateway.upstreams.wire import Broken, Reply, Wire
@@ -163,6 +169,7 @@ class Conversation:
         """Passes on a stream's messages up to the answer to `until`; False where the stream ends before it."""
         stream = EventStream(reply, self._frames, resumption)
         while (messages := await stream.next_messages()) is not None:
+            messages = addressed(messages, until)
             for message in messages:
                 await self._deliver(message)
             if any(answers(message, until) for message in messages):

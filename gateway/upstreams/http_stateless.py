@@ -24,6 +24,7 @@ from gateway.upstreams.frames import Frames
 from gateway.upstreams.http_answers import (
     EVENT_STREAM,
     POST_HEADERS,
+    addressed,
     answers,
     read_error,
     read_messages,
@@ -166,7 +167,7 @@ class Stateless:
         """
         stream = EventStream(reply, self._frames, Resumption())
         while (messages := await stream.next_messages()) is not None:
-            if await self._hand_over(request, messages, take):
+            if await self._hand_over(request, addressed(messages, request.id), take):
                 await stream.linger()
                 return
         raise Broken(

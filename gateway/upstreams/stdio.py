@@ -15,14 +15,15 @@ from collections import deque
 import trio
 
 from gateway import limits
-from gateway.errors import Gone, Malformed, Overloaded
+from gateway.errors import Gone, Overloaded, TooLong
 from gateway.jsonrpc.codec import encode
+from gateway.jsonrpc.edges import Edges
 from gateway.jsonrpc.lines import LineSplitter
 from gateway.jsonrpc.messages import Message, Notification, Request
 from gateway.ports import Link
 from gateway.telemetry.redaction import redact
 from gateway.telemetry.refusals import refused
-from gateway.upstreams.frames import Frames
+from gateway.upstreams.frames import TOO_LONG, Frames
 
 
 class StdioPipe:
@@ -175,12 +176,15 @@ class StdioPipe:
         self._queued_bytes -= size
         return batch[0] if len(batch) == 1 else b"".join(batch)
 
-    def _take(self, line: bytes | Malformed | None) -> None:
-        if isinstance(line, Malformed):
-            refused("from_servers.MAX_FRAME_BYTES")
-            self._frames.report(b"", line)
-        elif line:
-            self._arrived.extend(self._frames.unpack(line))
+    def _take(self, line: bytes | TooLong | Edges) -> None:
+        match line:
+            case TooLong():
+                refused("from_servers.MAX_FRAME_BYTES")
+                self._frames.report(line.begin, line)
+            case Edges():
+                self._arrived.extend(self._frames.in_the_place_of(line, TOO_LONG))
+            case _ if line:
+                self._arrived.extend(self._frames.unpack(line))
 
     def _stop_sending(self, why: str) -> None:
         if self._why is None:

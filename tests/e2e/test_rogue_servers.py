@@ -18,7 +18,7 @@ import pytest
 
 from gateway.limits import MIB, SETTLE_S
 from tests.e2e.conftest import Containers
-from tests.e2e.gateways import Network, Pipe, await_true, call_over
+from tests.e2e.gateways import Network, Pipe, await_true, call_over, text_of
 from tests.e2e.places import Place
 from tests.e2e.rogue import TIMEOUT_S, WAYS, Entry, House, misbehave, started
 
@@ -120,12 +120,15 @@ def test_a_long_result_arrives_whole(
         assert client.call("echo", text="b") == "b"
 
 
-def test_a_result_that_is_too_long_fails_its_call(
-    place: Place, rogue: Entry, nothing_left: Callable[[], bool]
+@pytest.mark.parametrize(("how", "size"), [("big", 65 * MIB), ("deep", 20_000)])
+def test_a_result_that_cannot_be_read_fails_its_call(
+    place: Place, rogue: Entry, nothing_left: Callable[[], bool], how: str, size: int
 ) -> None:
-    """At the call's deadline at the latest; the server goes on."""
-    with started(place, rogue(pool={"timeout_s": 4})) as client:
-        assert "bad" in misbehave(client, "big", bytes=65 * MIB)
+    """Once it has come, long before the call's deadline, also where others wait; the server goes on."""
+    with started(place, rogue(pool={"timeout_s": 60})) as client:
+        slow = client.ask("tools/call", {"name": "sleep", "arguments": {"ms": 3000}})
+        assert "'bad' sent an answer that cannot be read" in misbehave(client, how, bytes=size)
+        assert text_of(client.answer_to(slow)) == "slept"
         assert client.call("echo", text="b") == "b"
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.errors import Malformed
+from gateway.errors import TooLong
+from gateway.jsonrpc.edges import Edges
 from gateway.jsonrpc.lines import LineSplitter
 from tests.fuzz.cutting import cut
 
@@ -17,16 +18,21 @@ def check(data: bytes) -> None:
     pieces, whole = cut(data)
     splitter = LineSplitter(_MAX_BYTES)
     found = [item for piece in pieces for item in splitter.feed(piece)]
+    edges = [item for item in found if isinstance(item, Edges)]
     *ended, begun = whole.split(b"\n")
     expected: list[bytes | None] = []
+    skipped: list[Edges] = []
     for piece in ended:
         line = piece.removesuffix(b"\r")
         if len(line) > _MAX_BYTES:
             expected.append(None)
+            skipped.append(Edges.of(piece))
         elif line and not line.isspace():
             expected.append(line)
     is_cut = len(begun) > _MAX_BYTES + begun.endswith(b"\r")
-    seen = [None if isinstance(item, Malformed) else item for item in found]
+    assert edges == skipped
+    lines = [item for item in found if not isinstance(item, Edges)]
+    seen = [None if isinstance(item, TooLong) else item for item in lines]
     # What has not ended is refused as soon as it is too long, which a CR may put off.
     assert seen[: len(expected)] == expected
     assert seen[len(expected) :] in ([None], []) if len(begun) > _MAX_BYTES else seen == expected

@@ -196,6 +196,12 @@ static void rogue(const char *how, struct slice id, long long bytes) {
         fputs("{\"content\":[{\"type\":\"text\",\"text\":\"", stdout);
         while (bytes-- > 0) putchar_unlocked('x');
         fputs("\"}],\"isError\":false}}\n", stdout);
+    } else if (!strcmp(how, "deep")) {
+        long long left;
+        open_result(id);
+        for (left = bytes; left-- > 0;) putchar_unlocked('[');
+        for (left = bytes; left-- > 0;) putchar_unlocked(']');
+        puts("}");
     } else if (!strcmp(how, "dribble")) {
         char line[256];
         size_t i, length = (size_t)snprintf(line, sizeof line,

@@ -14,7 +14,7 @@ from actors.own_requests import ask
 from actors.upstream import Upstream
 from actors.upstream_listener import Listener
 from gateway.errors import TooSlow
-from gateway.jsonrpc.messages import Failure, Id, Notification, Request, Result
+from gateway.jsonrpc.messages import Failure, Id, Illegible, Notification, Request, Result
 from tests.fakes.house import Answers
 from tests.fakes.server import FakeServer, raw
 
@@ -126,3 +126,60 @@ async def test_the_rest_of_a_deadline_is_said_in_round_numbers(
     upstream = await connected(nursery, FakeServer(held=frozenset({"tools/call"})))
     with pytest.raises(TooSlow, match=r"did not answer tools/call within 2 s"):
         await ask(upstream, "tools/call", {}, within_s=1.99999)
+
+
+UNREAD = Illegible(None, -32603, "server fake sent an answer that cannot be read")
+
+
+async def test_an_answer_that_cannot_be_read_fails_the_one_call_there_is(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Nothing else can be meant; the server is kept."""
+    server, answers = FakeServer(held=frozenset({"tools/call"})), Answers()
+    upstream = await connected(nursery, server)
+    call, next_one = answers.call(), answers.call()
+    upstream.start(call)
+    server.say(UNREAD)
+    await wait_all_tasks_blocked()
+    assert answers.ended[call] == Failure(None, -32603, UNREAD.message)
+    upstream.start(next_one)
+    server.answer(server.requests("tools/call")[1], {"content": [{"text": "done"}]})
+    await wait_all_tasks_blocked()
+    assert answers.text(next_one) == "done"
+    assert upstream.ended is None
+
+
+async def test_an_answer_that_cannot_be_read_costs_nobody_a_call_that_is_not_his(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Of several it could be any one's: all fail, and the server takes no more."""
+    server, answers = FakeServer(held=frozenset({"tools/call"})), Answers()
+    upstream = await connected(nursery, server)
+    calls = answers.call(), answers.call()
+    for call in calls:
+        upstream.start(call)
+    server.say(UNREAD)
+    await wait_all_tasks_blocked()
+    for call in calls:
+        assert "cannot be read; nobody knows to which call" in answers.text(call)
+        assert "the call's outcome is unknown" in answers.text(call)
+    assert upstream.ended is not None
+
+
+async def test_an_answer_that_cannot_be_read_may_be_to_a_call_that_was_withdrawn(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Then the one that waits is not the only one that can be meant."""
+    server, answers = FakeServer(held=frozenset({"tools/call"})), Answers()
+    upstream = await connected(nursery, server)
+    gone, call = answers.call(), answers.call()
+    upstream.start(gone)
+    gone.withdraw("cancelled")
+    server.say(UNREAD)
+    await wait_all_tasks_blocked()
+    assert upstream.ended is None
+    upstream.start(call)
+    server.say(UNREAD)
+    await wait_all_tasks_blocked()
+    assert "nobody knows to which call" in answers.text(call)
+    assert upstream.ended is not None

@@ -2,8 +2,10 @@
 
 import pytest
 
-from gateway.errors import Malformed
+from gateway.errors import TooLong
+from gateway.jsonrpc.edges import Edges
 from gateway.jsonrpc.lines import LineSplitter
+from gateway.limits import FRAME_EDGE_BYTES
 
 
 def test_lines_are_cut_at_lf_and_crlf() -> None:
@@ -37,16 +39,16 @@ def test_a_line_that_is_too_long_is_reported_once_and_the_next_one_read() -> Non
     """The connection goes on behind it."""
     lines = LineSplitter(4)
     found = [item for chunk in (b"12345", b"6789", b"0\nnext\n") for item in lines.feed(chunk)]
-    assert isinstance(found[0], Malformed)
-    assert found[0].code == -32700
-    assert found[1:] == [b"next"]
+    assert isinstance(found[0], TooLong)
+    assert (found[0].code, found[0].begin) == (-32700, b"12345")
+    assert found[1:] == [Edges.of(b"1234567890"), b"next"]
 
 
 def test_too_long_a_line_within_one_chunk_costs_only_itself() -> None:
     """The lines before and after it arrive."""
-    first, fault, last = LineSplitter(4).feed(b"a\n12345\nb\n")
-    assert (first, last) == (b"a", b"b")
-    assert isinstance(fault, Malformed)
+    first, fault, edges, last = LineSplitter(4).feed(b"a\n12345\nb\n")
+    assert (first, edges, last) == (b"a", Edges.of(b"12345"), b"b")
+    assert isinstance(fault, TooLong)
 
 
 def test_too_long_a_line_is_reported_before_it_ends() -> None:
@@ -69,12 +71,14 @@ def test_memory_is_bounded_while_a_long_line_is_skipped() -> None:
     for _ in range(1000):
         lines.feed(b"x" * 1000)
     assert len(lines._begun) <= 100
+    assert max(map(len, lines._edges)) == FRAME_EDGE_BYTES
 
 
 @pytest.mark.parametrize("chunks", [(b"1234\r\r\n",), (b"1234\r\r", b"\n"), (b"1234\r", b"\r\n")])
 def test_only_one_cr_belongs_to_the_end_of_a_line(chunks: tuple[bytes, ...]) -> None:
     """A second one is part of the line, and counts, however the stream is cut."""
     lines = LineSplitter(4)
-    (found,) = [item for chunk in chunks for item in lines.feed(chunk)]
-    assert isinstance(found, Malformed)
+    found, edges = [item for chunk in chunks for item in lines.feed(chunk)]
+    assert isinstance(found, TooLong)
+    assert edges == Edges.of(b"1234\r\r")
     assert LineSplitter(5).feed(b"".join(chunks)) == [b"1234\r"]

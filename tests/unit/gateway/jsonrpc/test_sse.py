@@ -2,13 +2,14 @@
 
 import pytest
 
-from gateway.errors import Malformed
+from gateway.errors import TooLong
 from gateway.jsonrpc.sse import EventSplitter, ServerSentEvent, comment, encode_event, retry
+from gateway.limits import FRAME_EDGE_BYTES
 
 Event = ServerSentEvent
 
 
-def read(stream: bytes) -> list[ServerSentEvent | Malformed]:
+def read(stream: bytes) -> list[ServerSentEvent | TooLong]:
     """The events of a whole stream."""
     return EventSplitter(1000).feed(stream)
 
@@ -87,7 +88,8 @@ def test_crlf_may_be_cut_between_chunks() -> None:
 @pytest.mark.parametrize(
     "stream",
     [
-        b"data: " + b"x" * 40 + b"\n\n",
+        b"event: message\ndata: " + b"x" * 40 + b"\n\n",
+        b"data:" + b"x" * 40 + b"\n\n",
         b"data: 1234567890\ndata: 1234567890\ndata: 1234567890\n\n",
         b": " + b"x" * 40 + b"\ndata: lost\n\n",
         b"data:\n" * 40 + b"\n",
@@ -103,7 +105,24 @@ def test_an_event_that_is_too_long_costs_only_itself(stream: bytes, size: int) -
         found += events.feed(stream[start : start + size])
     before, fault, after = found
     assert (before, after) == (Event("message", b"before"), Event("message", b"after"))
-    assert isinstance(fault, Malformed)
+    assert isinstance(fault, TooLong)
+
+
+@pytest.mark.parametrize(
+    ("stream", "begin"),
+    [
+        (b"event: message\ndata: " + b"x" * 400, b"x" * FRAME_EDGE_BYTES),
+        (b"data:" + b"x" * 400 + b"\n", b"x" * FRAME_EDGE_BYTES),
+        (b"data: first\nid: 7\ndata: " + b"x" * 400, b"first"),
+        (b": " + b"x" * 400, b""),
+        (b"datax: " + b"x" * 400, b""),
+    ],
+)
+def test_of_an_event_that_is_too_long_its_beginning_is_known(stream: bytes, begin: bytes) -> None:
+    """That of its data, if it has any."""
+    (fault,) = EventSplitter(300).feed(stream)
+    assert isinstance(fault, TooLong)
+    assert fault.begin == begin
 
 
 def test_memory_is_bounded_while_a_long_event_is_skipped() -> None:

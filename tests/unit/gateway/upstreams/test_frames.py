@@ -7,7 +7,7 @@ import time
 import pytest
 
 from gateway import limits
-from gateway.jsonrpc.messages import Failure, Notification
+from gateway.jsonrpc.messages import Failure, Illegible, Notification
 from gateway.upstreams.frames import Frames
 
 NOTE = b'{"jsonrpc":"2.0","method":"n"}'
@@ -78,3 +78,41 @@ def test_an_answer_that_is_none_fails_its_request(frame: bytes) -> None:
 def test_other_rubbish_fails_nothing(frame: bytes) -> None:
     """The id of a request of the server's own says nothing of ours."""
     assert Frames("fake").unpack(frame) == []
+
+
+DEEP = b'{"a":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"jsonrpc":"2.0","id":7,"result":%b}',
+        b'{"result":%b,"jsonrpc":"2.0","id":7}',
+        b'{"error":{"code":1,"message":"method","data":%b},"jsonrpc":"2.0","id":7}',
+    ],
+    ids=bytes.decode,
+)
+def test_an_answer_that_is_too_deep_fails_its_request(frame: bytes) -> None:
+    """No reader would take it, and nobody waits for another one."""
+    (failure,) = Frames("fake").unpack(frame % DEEP)
+    text = "server 'fake' sent an answer that cannot be read: it is nested too deeply"
+    assert failure == Failure(7, -32603, text)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [b'{"jsonrpc":"2.0","result":%b,"id":7,"x":1}', b'[{"jsonrpc":"2.0","id":7,"result":%b}]'],
+)
+def test_an_answer_to_nobody_knows_whom_is_said_to_be_so(frame: bytes) -> None:
+    """Whoever has sent requests may know more."""
+    (message,) = Frames("fake").unpack(frame % DEEP)
+    assert isinstance(message, Illegible)
+    assert message.id is None
+
+
+@pytest.mark.parametrize(
+    "frame", [b'{"jsonrpc":"2.0","id":7,"method":"m","params":%b}', b'["a",%b]']
+)
+def test_what_is_too_deep_and_no_answer_fails_nothing(frame: bytes) -> None:
+    """Nobody waits for it."""
+    assert Frames("fake").unpack(frame % DEEP) == []

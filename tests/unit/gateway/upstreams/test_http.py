@@ -21,7 +21,14 @@ from gateway.upstreams.http import HttpPipe
 from gateway.upstreams.sse import SsePipe
 from tests.fakes.http_server import Exchange, HangUp, serve
 from tests.fakes.mcp_server import McpOverHttp, McpOverSse
-from tests.unit.gateway.upstreams.running import answer, call, failed, result_frame, running
+from tests.unit.gateway.upstreams.running import (
+    answer,
+    call,
+    failed,
+    modern,
+    result_frame,
+    running,
+)
 
 INITIALIZED = Notification("notifications/initialized")
 
@@ -494,6 +501,70 @@ async def test_resuming_is_given_up(then: int, monkeypatch: pytest.MonkeyPatch) 
         await failed(pipe)
     attempts = 1 if then in (405, 200) else limits.RESUME_ATTEMPTS
     assert len(server.seen("GET")) == attempts
+
+
+DEEP = b"[" * 20_000 + b"]" * 20_000
+LONG = b'"%b"' % (b"x" * 2000)
+
+
+@pytest.mark.parametrize(
+    "request_1",
+    [Request(1, "tools/call"), modern(1, "prompts/get", name="p")],
+    ids=["old", "modern"],
+)
+@pytest.mark.parametrize(("value", "reason"), [(LONG, "longer than"), (DEEP, "nested too deeply")])
+async def test_an_answer_on_a_stream_that_cannot_be_read_fails_its_request(
+    monkeypatch: pytest.MonkeyPatch, request_1: Request, value: bytes, reason: str
+) -> None:
+    """There is one request that it can be meant for, whatever can be read of it; the stream may never end."""
+    if value is LONG:
+        monkeypatch.setattr(limits, "MAX_FRAME_BYTES", 1000)
+
+    async def handle(exchange: Exchange) -> None:
+        await exchange.start(200, **EVENTS)
+        await exchange.send(encode_event(encode(Notification("notifications/x"))))
+        await exchange.send(
+            encode_event(b'{"result":{"a":%b},"x":1,"jsonrpc":"2.0","id":1}' % value)
+        )
+        await exchange.until_closed()
+
+    async with running(handle) as (pipe, _):
+        pipe.send(request_1)
+        assert await pipe.receive() == Notification("notifications/x")
+        failure = await pipe.receive()
+        assert isinstance(failure, Failure)
+        assert failure.id == 1
+        assert f"sent an answer that cannot be read: it is {reason}" in failure.message
+
+
+async def test_an_answer_that_is_too_deep_fails_its_request() -> None:
+    """In a body that is no stream."""
+
+    async def handle(exchange: Exchange) -> None:
+        await exchange.respond(
+            200, b'{"x":1,"result":%b,"id":1}' % DEEP, content_type="application/json"
+        )
+
+    async with running(handle) as (pipe, _):
+        assert "cannot be read: it is nested too deeply" in (await failed(pipe)).message
+
+
+async def test_what_cannot_be_read_on_the_servers_own_stream_is_no_answer() -> None:
+    """None is sent there."""
+
+    async def handle(exchange: Exchange) -> None:
+        if exchange.request.method == "POST":
+            await answer(exchange, mcp_session_id="s")
+            return
+        await exchange.start(200, **EVENTS)
+        await exchange.send(encode_event(b'{"params":%b,"method":"notifications/x"}' % DEEP))
+        await exchange.send(encode_event(encode(Notification("notifications/y"))))
+        await exchange.until_closed()
+
+    async with running(handle) as (pipe, _):
+        await call(pipe, 0, "initialize")
+        pipe.send(INITIALIZED)
+        assert await pipe.receive() == Notification("notifications/y")
 
 
 async def test_the_server_speaks_first_on_a_stream_of_its_own() -> None:

@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from gateway import limits
 from gateway.errors import Gone, Overloaded
-from gateway.jsonrpc.messages import Notification, Request, Result
+from gateway.jsonrpc.messages import Failure, Illegible, Notification, Request, Result
 from gateway.upstreams.stdio import StdioPipe
 from tests.fakes.memory_link import MemoryLink
 
@@ -381,3 +381,39 @@ async def test_a_server_that_ends_while_it_is_written_to_is_said_to_have_ended(
     link.die(7)
     with pytest.raises(Gone, match="exited with status 7"):
         await pipe.receive()
+
+
+@pytest.mark.refuses("from_servers.MAX_FRAME_BYTES")
+@pytest.mark.parametrize(
+    ("frame", "answered"),
+    [
+        (b'{"jsonrpc":"2.0","id":1,"result":%b}', 1),
+        (b'{"result":%b,"jsonrpc":"2.0","id":1}', 1),
+        (b'{"jsonrpc":"2.0","result":%b,"id":1,"x":1}', None),
+    ],
+)
+async def test_an_answer_that_is_too_long_is_told_of(
+    link: MemoryLink,
+    nursery: trio.Nursery,
+    monkeypatch: pytest.MonkeyPatch,
+    frame: bytes,
+    answered: int | None,
+) -> None:
+    """Once it has ended, for whoever waits for it; the next one is read."""
+    monkeypatch.setattr(limits, "MAX_FRAME_BYTES", 2 * limits.READ_CHUNK_BYTES)
+    pipe = StdioPipe(link, server="fake")
+    nursery.start_soon(pipe.run)
+    line = frame % (b'{"x":"%b"}' % (b"x" * 3 * limits.READ_CHUNK_BYTES))
+
+    async def write() -> None:
+        for start in range(0, len(line), limits.READ_CHUNK_BYTES):
+            await link.stdout.send(line[start : start + limits.READ_CHUNK_BYTES])
+        await link.stdout.send(b"\n" + PONG_LINE)
+
+    nursery.start_soon(write)
+    failure = await pipe.receive()
+    assert isinstance(failure, Failure)
+    assert isinstance(failure, Illegible) is (answered is None)
+    assert failure.id == answered
+    assert "server 'fake' sent an answer that cannot be read: it is longer than" in failure.message
+    assert await pipe.receive() == PONG
