@@ -16,9 +16,11 @@ from actors import assignment
 from actors.assignment import Slot
 from actors.call import Call, Deadlines
 from actors.client_view import ClientView
+from actors.losses import failure_of
 from actors.pool_keeper import PoolKeeper
 from actors.session import Session
-from actors.upstream import Upstream, failure_of
+from actors.session_calls import SessionCalls
+from actors.upstream import Upstream
 from gateway import limits
 from gateway.errors import GatewayError, Gone
 from gateway.jsonrpc import codec
@@ -41,10 +43,11 @@ def _replies_twice(_session: Session, request_id: Any, outlet: Outlet, result: m
         outlet.finish(codec.encode(Result(request_id, result)))
 
 
-def _answers_cancelled(session: Session, request_id: Any) -> None:
-    """A cancelled call is answered all the same."""
-    if (call := session._calls._calls.get(request_id)) is not None:
+def _answers_cancelled(calls: SessionCalls, request_id: Any) -> bool:
+    """A cancelled request is answered all the same."""
+    if (call := calls.waiting.get(request_id)) is not None:
         call.withdraw("cancelled", answer=Failure(None, -32000, "cancelled"))
+    return True
 
 
 def _forgets(_deadlines: Deadlines, _call: Call) -> None:
@@ -125,7 +128,7 @@ SABOTAGE: Final[Mapping[str, Sabotage]] = {
     for name, invariant, what, begin in (
         ("crash", 0, "a pool that trips", _replace(PoolKeeper, "has_room", _crashes)),
         ("twice", 1, "answers given twice", _replace(Session, "_reply", _replies_twice)),
-        ("cancelled", 1, "answers to cancels", _replace(Session, "_cancel", _answers_cancelled)),
+        ("cancelled", 1, "answers to cancels", _replace(SessionCalls, "cancel", _answers_cancelled)),
         ("deadlines", 1, "no deadlines", _replace(Deadlines, "watch", _forgets)),
         ("owners", 2, "any free container", _replace(assignment, "place", _place_anywhere)),
         ("lease", 2, "leases kept", _replace(Upstream, "withdraw", _counts_too_many)),
