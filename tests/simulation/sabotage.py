@@ -128,7 +128,12 @@ SABOTAGE: Final[Mapping[str, Sabotage]] = {
     for name, invariant, what, begin in (
         ("crash", 0, "a pool that trips", _replace(PoolKeeper, "has_room", _crashes)),
         ("twice", 1, "answers given twice", _replace(Session, "_reply", _replies_twice)),
-        ("cancelled", 1, "answers to cancels", _replace(SessionCalls, "cancel", _answers_cancelled)),
+        (
+            "cancelled",
+            1,
+            "answers to cancels",
+            _replace(SessionCalls, "cancel", _answers_cancelled),
+        ),
         ("deadlines", 1, "no deadlines", _replace(Deadlines, "watch", _forgets)),
         ("owners", 2, "any free container", _replace(assignment, "place", _place_anywhere)),
         ("lease", 2, "leases kept", _replace(Upstream, "withdraw", _counts_too_many)),
