@@ -274,6 +274,14 @@ RESTART_CALM_S: Final = 60.0
 SHUTDOWN_S: Final = 5.0
 """How long an actor that was asked to end may take, before it is cancelled."""
 
+# --- sharing ----------------------------------------------------------------------------------------------------
+
+SHARES: Final = 4
+"""Where there are several clients, each may have one in so many of the reads of a turn: enough to have little of the turn be
+its own price, and few enough that nobody waits for long. A client that is alone may have all."""
+COMPANY_S: Final = 5.0
+"""So long after another client was seen, a client is not alone: people and agents pause for seconds between two calls."""
+
 # --- sessions ---------------------------------------------------------------------------------------------------
 
 MAX_SESSIONS: Final = 4096
@@ -358,6 +366,8 @@ CONNECTION_SWEEP_S: Final = 0.25
 """How often the times of connections are looked at: each may run over by that much."""
 READS_PER_TURN: Final = 64
 """Connections that are read from in one turn of the loop: some 2 ms of work, after which everything else has its turn."""
+READY_PER_TURN: Final = 1024
+"""Connections that are taken note of in one turn, where clients are read from in turn; the kernel remembers the rest."""
 SSE_KEEPALIVE_S: Final = 15.0
 """A silent event stream gets a comment this often: proxies cut what is silent for 30 to 60 s."""
 STREAM_AFTER_S: Final = 1.0

@@ -20,7 +20,7 @@ from gateway.telemetry.log import get_logger
 from gateway.telemetry.refusals import refused
 from gateway.transports.event_stream import stream_events
 from gateway.transports.exchange import Exchange
-from gateway.transports.front import Front, Posting, Serving, explain
+from gateway.transports.front import Front, Posting, Serving, explain, session_of
 from gateway.transports.head_check import CheckedHead
 from gateway.transports.http import EVENTS, ClientLeft, Refused, Reply, stalled, too_long
 from gateway.transports.http_writing import CONTINUE
@@ -68,7 +68,9 @@ class FastLane:
         # To a POST the length of its body makes no difference; a GET is an event stream only where it has none.
         if known is None or checked.headers is not known.headers or checked.method != b"POST":
             self._is_last = checked.headers.get(b"connection", b"").lower() == _ENDED
-            self._head = self._read(checked)
+            head = self._head = self._read(checked)
+            if head is not None and (client := session_of(head)) is not None:
+                self._line.belongs_to(client)
         return self._head is not None
 
     def express(self, came: bytes) -> bool:

@@ -212,6 +212,12 @@ def explain(head: RequestHead, error: Exception) -> Reply:
     return refusal(GatewayError("the gateway failed on this request; its log says how"))
 
 
+def session_of(head: RequestHead) -> str | None:
+    """The session that a request names, whether there is one of that name or not."""
+    named = head.text(SESSION_HEADER)
+    return session_parameter(head) if named is None else named
+
+
 async def _ask_for_upgrade(call: HttpCall, principal: Principal) -> None:  # noqa: ARG001 -- a service's signature
     """Says what the address is for.
 

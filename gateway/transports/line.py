@@ -49,6 +49,13 @@ class Line:
         """What is under way."""
         return f"<Line {len(self.held)} bytes held, {self.outflow!r}>"
 
+    def belongs_to(self, client: str) -> None:
+        """Says whose it is, where one task reads for all: clients are read from in turn."""
+        stream = self._stream
+        transport = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+        if isinstance(transport, ClientStream) and transport.inflow is not None:
+            transport.inflow.client = client
+
     # --- reading -----------------------------------------------------------------------------------------------
 
     async def begun(self, taker: Taker | None = None) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import AsyncExitStack
+
 import pytest
 import trio
 import trio.testing
 
 from gateway import limits
 from gateway.errors import Unauthorized
+from gateway.sharing import share
 from gateway.transports.fast_lane import FastLane
 from gateway.transports.front import Serving
 from tests.unit.gateway.transports.serving import EventStream, Site, request
@@ -136,6 +140,33 @@ async def test_a_stream_whose_client_does_not_read_is_cut(
         lane.last.waiting[0][1].send(b"x" * (32 * limits.MIB))
         with trio.fail_after(5):
             await _is_cut(stream)
+
+
+async def test_a_polite_session_is_not_behind_all_connections_of_a_busy_one(lane: Site) -> None:
+    """Requests say whose a connection is: of those that came before the polite one, a turn's share is served first."""
+    async with lane.connect(), AsyncExitStack() as stack:
+        busy, count = lane.last, 100
+        streams = [await stack.enter_async_context(await connect(lane)) for _ in range(count)]
+        ping = post(lane, PING)
+        async with lane.connect(), await connect(lane) as polite:
+            for _ in range(2):
+                # After these the gateway knows whose connections these are, and that nobody is alone.
+                for stream, content in (
+                    *((one, ping) for one in streams),
+                    (polite, post(lane, PING)),
+                ):
+                    await stream.send_all(content)
+                    await read_until(stream, b'"result":{}')
+            before, served = len(busy.received), len(lane.last.received)
+            for stream in streams:
+                os.write(stream.socket.fileno(), ping)
+            await polite.send_all(post(lane, PING))
+            while len(lane.last.received) == served:
+                await trio.lowlevel.checkpoint()
+            assert len(busy.received) - before <= 2 * share(limits.READS_PER_TURN)
+            for stream in streams:
+                await read_until(stream, b'"result":{}')
+            assert len(busy.received) - before == count
 
 
 async def _is_cut(stream: EventStream) -> None:

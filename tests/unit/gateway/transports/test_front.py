@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
 from gateway.auth.bearer import Open
+from gateway.transports.front import session_of
+from gateway.transports.request_head import RequestHead
 from tests.unit.gateway.transports.serving import INITIALIZE, Site, request, serving
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -15,6 +18,22 @@ def message(response: httpx.Response) -> str:
     body = response.json()
     assert body["jsonrpc"] == "2.0"
     return str(body["error"]["message"])
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "session"),
+    [
+        (b"", {}, None),
+        (b"", {b"mcp-session-id": b"s1"}, "s1"),
+        (b"sessionId=s2", {}, "s2"),
+        (b"session_id=s2", {b"mcp-session-id": b"s1"}, "s1"),
+    ],
+)
+def test_a_request_names_its_session_in_a_header_or_in_its_address(
+    query: bytes, headers: dict[bytes, bytes], session: str | None
+) -> None:
+    """Streamable HTTP and SSE; whether there is such a session is another question."""
+    assert session_of(RequestHead("POST", "/", query, headers, "http")) == session
 
 
 async def test_no_token_is_401_with_a_challenge(site: Site) -> None:

@@ -1,0 +1,89 @@
+"""How clients share what any one of them could fill: in turn, and none more than a share of it while there are others.
+
+Pure; must not know what is shared. A client is whatever tells one from another: a session, or a connection.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Hashable, Iterator
+from typing import Generic, TypeVar
+
+from gateway import limits
+
+T = TypeVar("T")
+
+
+def share(bound: int) -> int:
+    """How much of `bound` places one client may have while there are others."""
+    return max(1, bound // limits.SHARES)
+
+
+class Company:
+    """Whether one client is alone with what it uses. It is until another one was seen, and again after a while."""
+
+    def __init__(self) -> None:
+        self._last: Hashable = None
+        self._until = -math.inf
+
+    def __repr__(self) -> str:
+        """Who was seen last, and until when there is company."""
+        return f"<Company of {self._last!r} until {self._until:g}>"
+
+    def see(self, client: Hashable, now: float) -> None:
+        """Notes who uses it."""
+        if client != self._last:
+            if self._last is not None:
+                self._until = now + limits.COMPANY_S
+            self._last = client
+
+    def is_alone(self, now: float) -> bool:
+        """Whether nobody but one client was seen for `limits.COMPANY_S`."""
+        return now >= self._until
+
+
+class Turns(Generic[T]):
+    """A queue in which each client has a line of its own, and the lines are served in turn."""
+
+    def __init__(self) -> None:
+        self._lines: dict[Hashable, deque[T]] = {}
+        """By client, the next one to be served first; none is empty."""
+        self._count = 0
+
+    def __repr__(self) -> str:
+        """How many wait, of how many clients."""
+        return f"<Turns of {len(self)}, {len(self._lines)} clients>"
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return self._count
+
+    def __iter__(self) -> Iterator[T]:
+        """All of them, client by client."""
+        for line in self._lines.values():
+            yield from line
+
+    def add(self, client: Hashable, item: T) -> None:
+        """Puts an item at the end of its client's line."""
+        self._lines.setdefault(client, deque()).append(item)
+        self._count += 1
+
+    def take(self, count: int, *, each: int) -> list[T]:
+        """The next ones: `count` of them at most, and of one client `each` at most."""
+        taken: list[T] = []
+        for _ in range(each):
+            for client in tuple(self._lines):
+                if len(taken) == count:
+                    break
+                taken.append(self._next(client))
+        self._count -= len(taken)
+        return taken
+
+    def _next(self, client: Hashable) -> T:
+        """The first of a line, which is the last line now."""
+        line = self._lines.pop(client)
+        item = line.popleft()
+        if line:
+            self._lines[client] = line
+        return item
