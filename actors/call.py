@@ -182,13 +182,15 @@ class Call:
 class Deadlines:
     """One sweeper for the deadlines of all calls: no task and no cancel scope per call.
 
-    A call may run over its deadline by `limits.DEADLINE_SWEEP_S`.
+    A call may run over its deadline by `limits.DEADLINE_SWEEP_S`, and a short one by `limits.DEADLINE_REST_S` more.
     """
 
     def __init__(self) -> None:
         self._calls: dict[Call, None] = {}
         """In the order of their coming, so that those of one moment expire in it."""
-        self._work = trio.Event()
+        self._rest = trio.CancelScope()
+        """Where the sweeper waits for calls."""
+        self._resting = False
 
     def __len__(self) -> int:
         """How many calls are watched."""
@@ -200,8 +202,10 @@ class Deadlines:
             return
         self._calls[call] = None
         call.watched_by = self
-        if not self._work.is_set():
-            self._work.set()
+        if self._resting:
+            # To wake the sweeper now would cost this call a task switch, beside its server.
+            self._resting = False
+            self._rest.deadline = trio.current_time() + limits.DEADLINE_REST_S
 
     def forget(self, call: Call) -> None:
         """Stops watching."""
@@ -210,13 +214,14 @@ class Deadlines:
     async def run(self) -> None:
         """Expires calls until cancelled. Sleeps without a timer while there are none."""
         while True:
-            await self._work.wait()
-            await sleep_awake(limits.DEADLINE_SWEEP_S)
-            now = trio.current_time()
-            for call in [call for call in self._calls if call.deadline <= now]:
-                _expire(call)
-            if not self._calls:
-                self._work = trio.Event()
+            while self._calls:
+                await sleep_awake(limits.DEADLINE_SWEEP_S)
+                now = trio.current_time()
+                for call in [call for call in self._calls if call.deadline <= now]:
+                    _expire(call)
+            with trio.CancelScope() as self._rest:
+                self._resting = True
+                await trio.sleep_forever()
 
 
 def _expire(call: Call) -> None:

@@ -89,8 +89,8 @@ class PoolParts:
 
     def look_by(self, at: float) -> None:
         """Has the pool look at what is to be done then, or before; unlike `look` that wakes nobody now."""
-        self.look_at = min(self.look_at, at)
-        self.pause.deadline = min(self.pause.deadline, at)
+        if at < self.look_at:
+            self.look_at = self.pause.deadline = at
 
     @property
     def spoken(self) -> Spoken:

@@ -30,6 +30,8 @@ class Spares:
         """The client that came last: what is started for lists is greeted in its name."""
         self._tally = tally
         self._arrivals = Arrivals()
+        self._came: list[float] = []
+        """Arrivals that the history does not have yet: it takes them in when it is asked, and not beside a call."""
         self._recent: deque[str] = deque(maxlen=limits.RECENT_PROFILES)
         """The kinds of the clients that came last."""
         self._profiles: dict[str, ClientProfile] = {}
@@ -45,15 +47,18 @@ class Spares:
 
     def arrived(self, now: float) -> None:
         """An owner came who needs a container of its own."""
-        self._arrivals.add(now)
+        self._came.append(now)
 
     def refill_at(self) -> float:
         """When to start new ones: a moment after an arrival, whose first call would else wait for their beginnings."""
-        last = self._arrivals.last
+        last = self._came[-1] if self._came else self._arrivals.last
         return -math.inf if last is None else last + limits.REFILL_PAUSE_S
 
     def forecast(self, pooling: Pooling, now: float) -> Forecast:
         """How many spares there should be."""
+        for at in self._came:
+            self._arrivals.add(at)
+        self._came.clear()
         return forecast(self._arrivals, pooling, now, start_s=self._tally.start_s)
 
     def missing(self, slots: Sequence[Slot], spares: int) -> list[ClientProfile | None]:

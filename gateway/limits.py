@@ -163,6 +163,8 @@ SETTLE_S: Final = 5.0
 pause or a laptop's waking up is shorter."""
 DEADLINE_SWEEP_S: Final = 0.25
 """How often deadlines of calls are looked at: a call may run over by that much."""
+DEADLINE_REST_S: Final = 0.02
+"""From a call on, where there was none, until deadlines are looked at again: most calls are over by then."""
 STANDSTILL_S: Final = 1.0
 """A sleep that took so much longer than it should: the process stood still, and what seems overdue may have come."""
 STANDSTILLS: Final = 3
