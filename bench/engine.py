@@ -24,7 +24,8 @@ class Engine:
     def __init__(self, image: str, version: str) -> None:
         self.image = image
         self.version = version
-        self.label = f"mcpgw.bench={uuid.uuid4().hex}"
+        # Whoever started this process finds its containers among those of other runs.
+        self.label = f"mcpgw.bench={os.getpid()}-{uuid.uuid4().hex}"
 
     @property
     def run_options(self) -> tuple[str, ...]:
