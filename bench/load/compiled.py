@@ -95,13 +95,11 @@ class HttpCaller:
         self._numbers.take(count)
 
     def _run(self, load: Load) -> Stint:
-        options = _options(load, self._request, self._numbers)
+        # Each connection is accepted before the stint: a server may accept few at a time while it is busy.
+        options = [*_options(load, self._request, self._numbers), b"greeting=" + mcp.CANCELLED]
         if self._stream is not None:
             options.append(f"stream={self._stream}")
         with connections(self._port, len(self._heads)) as opened:
-            # Each of them is accepted before the stint: a server may accept few at a time while it is busy.
-            for connection, head in zip(opened, self._heads, strict=True):
-                connection.exchange(head, mcp.CANCELLED)
             fds = [connection.socket.fileno() for connection in opened]
             pairs = zip(fds, self._heads, strict=True)
             content = b"".join(b"%d %d\n%b\n" % (fd, len(head), head) for fd, head in pairs)

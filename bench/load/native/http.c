@@ -3,6 +3,9 @@
  *
  * On stdin, for each connection: its descriptor, the length of its head, newline, the head (without length and end).
  * Requests are head + length + prefix + id + suffix. With events=1 every event of the stream counts.
+ *
+ * With greeting=BODY each connection posts that first, which changes nothing and is not timed. So each is accepted; and the
+ * first call follows upon an answer, as all others do, and not upon the start of this program.
  */
 #include <sys/epoll.h>
 
@@ -11,7 +14,7 @@
 #define EVENTS 256
 
 struct connection {
-    int socket, busy;
+    int socket, busy, greeting;
     long id;
     char *head;
     size_t head_length;
@@ -43,19 +46,22 @@ static void watch(int socket, int index) {
     if (epoll_ctl(ready, EPOLL_CTL_ADD, socket, &event)) broken("cannot watch: %s", strerror(errno));
 }
 
-static void send_call(struct connection *c, ns at) {
-    char id[24];
-    int digits;
-    c->id = next_call(at);
+static void post(struct connection *c, const char *before, const char *id, const char *after) {
     c->busy = 1;
-    digits = sprintf(id, "%ld", c->id);
     output.used = 0;
     append(&output, c->head, c->head_length);
-    output.used += (size_t)sprintf(space(&output, 64), "\r\nContent-Length: %zu\r\n\r\n", strlen(prefix) + (size_t)digits + strlen(suffix));
-    append(&output, prefix, strlen(prefix));
-    append(&output, id, (size_t)digits);
-    append(&output, suffix, strlen(suffix));
+    output.used += (size_t)sprintf(space(&output, 64), "\r\nContent-Length: %zu\r\n\r\n", strlen(before) + strlen(id) + strlen(after));
+    append(&output, before, strlen(before));
+    append(&output, id, strlen(id));
+    append(&output, after, strlen(after));
     send_all(c->socket, output.at, output.used);
+}
+
+static void send_call(struct connection *c, ns at) {
+    char id[24];
+    c->id = next_call(at);
+    sprintf(id, "%ld", c->id);
+    post(c, prefix, id, suffix);
 }
 
 /* The length of the complete response in the buffer; 0 where it is not. Sets where its body begins. */
@@ -85,11 +91,11 @@ static void receive(struct connection *c) {
     length = complete(&c->input, &body);
     if (!length) return;
     if (strncmp(c->input.at, "HTTP/1.1 2", 10)) broken("answered with %.200s", c->input.at);
-    if (stream < 0) {
+    if (stream < 0 && !c->greeting) {
         if (!is_answer(c->input.at + body, length - body)) broken("a call's response holds no answer");
         settle(c->id, now());
     }
-    c->busy = 0;
+    c->busy = c->greeting = 0;
     drop(&c->input, length);
 }
 
@@ -154,6 +160,25 @@ static int wait_for(struct epoll_event *happened, struct timespec *wait) {
     return epoll_wait(ready, happened, EVENTS, (int)(wait->tv_sec * 1000 + wait->tv_nsec / 1000000 + 1));
 }
 
+static void take(struct epoll_event *happened, int found) {
+    for (int i = 0; i < found; i++) {
+        int index = (int)happened[i].data.u32;
+        if (index == connection_count) receive_events();
+        else receive(&connections[index]);
+    }
+}
+
+static void greet(const char *body) {
+    struct epoll_event happened[EVENTS];
+    struct timespec wait = {ANSWER_NS / 1000000000LL, 0};
+    for (int i = 0; i < connection_count; i++) connections[i].greeting = 1, post(&connections[i], body, "", "");
+    while (!all_free()) {
+        int found = wait_for(happened, &wait);
+        if (found <= 0) broken("a greeting was not answered within 30 s");
+        take(happened, found);
+    }
+}
+
 int main(int count, char **values) {
     struct epoll_event happened[EVENTS];
     plan(count, values);
@@ -164,6 +189,7 @@ int main(int count, char **values) {
     for (int i = 0; i < connection_count; i++) watch(connections[i].socket, i), space(&connections[i].input, CHUNK);
     if (stream >= 0) watch(stream, connection_count), space(&raw, CHUNK), space(&lines, CHUNK);
     space(&output, 4096);
+    if (*option("greeting", "")) greet(option("greeting", ""));
     begin();
     for (;;) {
         struct timespec wait;
@@ -175,11 +201,7 @@ int main(int count, char **values) {
         wait = patience(at);
         found = wait_for(happened, &wait);
         if (!found && sent != done && wait.tv_sec * 1000000000LL >= ANSWER_NS) broken("no answer within 30 s");
-        for (int i = 0; i < found; i++) {
-            int index = (int)happened[i].data.u32;
-            if (index == connection_count) receive_events();
-            else receive(&connections[index]);
-        }
+        take(happened, found);
     }
     report("events", events);
     return 0;

@@ -153,7 +153,7 @@ def test_each_connection_has_a_session_of_its_own() -> None:
             for token in (TOKEN, "other")
         ]
         caller = HttpCaller(port, heads, _ECHO)
-        with pytest.raises(Broken, match="HTTP 401"):
+        with pytest.raises(Broken, match=r"HTTP/1\.1 401"):
             caller.call(Load(depth=2, calls=4))
 
 
