@@ -72,6 +72,8 @@ def measure(plan: Plan, rows: Sequence[Row], *, peers: bool) -> Results:
     """
     with open_engine() as engine, spinners() as awake:
         busy = _look(plan)
+        if not awake.yielding:
+            say("the spinners may hold up what is measured: root could put them into an idle group")
         program = Program()
         stage = Stage(engine, program, offered_flags(program.flags(), FLAGS))
         figures = play_rows(rows, stage, plan, awake, say)
