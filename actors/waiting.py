@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from actors.call import Call
 from actors.losses import failure_of
-from actors.turns import Turns
 from gateway.errors import GatewayError
+from gateway.sharing import Turns
 
 
 class WaitingCalls:
@@ -18,7 +18,7 @@ class WaitingCalls:
     """
 
     def __init__(self, left: Callable[[], None]) -> None:
-        self.queues: dict[str, Turns] = {}
+        self.queues: dict[str, Turns[Call]] = {}
         """By owner; none is empty. A warm call only looks whether its owner is here."""
         self._left = left
 
@@ -33,14 +33,14 @@ class WaitingCalls:
     def add(self, call: Call) -> None:
         """Puts a call at the end of its client's line."""
         call.holder = self
-        self.queues.setdefault(call.owner, Turns()).add(call)
+        self.queues.setdefault(call.owner, Turns()).add(call.client, call)
 
     def take(self, owner: str) -> Call | None:
         """The next call of an owner, which waits no longer; None where there is none."""
         queue = self.queues.get(owner)
         if queue is None:
             return None
-        call = queue.take()
+        call = queue.take_next()
         if not queue:
             del self.queues[owner]
         call.holder = None
@@ -49,7 +49,7 @@ class WaitingCalls:
     def withdraw(self, call: Call, reason: str) -> None:  # noqa: ARG002 - nobody has to be told
         """Takes a call out of its queue."""
         queue = self.queues.get(call.owner)
-        if queue is not None and queue.remove(call) and not queue:
+        if queue is not None and queue.remove(call.client, call) and not queue:
             del self.queues[call.owner]
         call.holder = None
         self._left()
@@ -58,12 +58,12 @@ class WaitingCalls:
         """Takes an owner's calls out and places them, one by one, until one is queued again."""
         queue = self.queues.pop(owner, None)
         while queue:
-            call = queue.take()
+            call = queue.take_next()
             call.holder = None
             place(call)
             if owner in self.queues:
                 # Queued again, so there is no room for those behind it either; and it goes on being the next one.
-                queue.put_back(call)
+                queue.put_back(call.client, call)
                 self.queues[owner] = queue
                 return
 

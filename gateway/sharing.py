@@ -80,6 +80,35 @@ class Turns(Generic[T]):
         self._count -= len(taken)
         return taken
 
+    def take_next(self) -> T:
+        """The next one; its client's next one comes after those of all others.
+
+        Raises:
+            IndexError: there is none.
+        """
+        for client in self._lines:
+            self._count -= 1
+            return self._next(client)
+        raise IndexError("nothing waits")
+
+    def put_back(self, client: Hashable, item: T) -> None:
+        """Undoes `take_next`: the item is the next one again."""
+        line = self._lines.pop(client, deque())
+        line.appendleft(item)
+        self._lines = {client: line, **self._lines}
+        self._count += 1
+
+    def remove(self, client: Hashable, item: T) -> bool:
+        """Takes an item out of its client's line; False where it is not in it."""
+        line = self._lines.get(client)
+        if line is None or item not in line:
+            return False
+        line.remove(item)
+        if not line:
+            del self._lines[client]
+        self._count -= 1
+        return True
+
     def _next(self, client: Hashable) -> T:
         """The first of a line, which is the last line now."""
         line = self._lines.pop(client)
