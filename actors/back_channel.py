@@ -55,7 +55,7 @@ class BackChannel:
         if request.call is not None and not request.call.is_settled:
             request.call.relay(message)
         elif not self._tell(message):
-            self._open.pop(number)
+            self._open.pop(number, None)
             request.refuse("this client has no stream open that a request could travel on")
 
     def _serves(self, request: ServerRequest) -> bool:
@@ -70,7 +70,7 @@ class BackChannel:
 
     def answered(self, message: Result | Failure) -> bool:
         """Takes an answer of the client; False where nothing waits for it."""
-        request = self._open.pop(message.id) if message.id is not None else None
+        request = self._open.pop(message.id, None)
         if request is None:
             return False
         if isinstance(message, Result):
@@ -87,7 +87,7 @@ class BackChannel:
 
     def _retract(self, number: int) -> None:
         """The server no longer wants an answer: the client is told."""
-        request = self._open.pop(number)
+        request = self._open.pop(number, None)
         if request is None:
             return
         notice = Notification(

@@ -56,7 +56,7 @@ class ServerNotes:
 
     def _log_line(self, notification: Notification, dialect: Dialect) -> None:
         """A log line goes to the call that it belongs to; where that cannot be told, to whose server this is."""
-        call = dialect.listener_of_log(self._inflight)
+        call = dialect.listener_of_log(self._inflight.values())
         if call is not None:
             call.relay(notification)
         elif dialect.era == "legacy":

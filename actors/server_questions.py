@@ -62,7 +62,7 @@ class ServerQuestions:
             self._send(Failure(request.id, -32600, f"id {request.id!r} is in use"))
             return
         # A request of a server names no call; with a single one in flight there is no doubt whose it is.
-        call = next(iter(self._inflight)) if len(self._inflight) == 1 else None
+        call = next(iter(self._inflight.values())) if len(self._inflight) == 1 else None
         asked = ServerRequest(
             request.method,
             request.params,
@@ -71,7 +71,7 @@ class ServerQuestions:
             answered=partial(self._reply, request.id),
         )
         self._open[request.id] = asked
-        for waiting in self._inflight:
+        for waiting in self._inflight.values():
             waiting.is_heard = True
             waiting.wait_for_client()
         self._asked(asked)
@@ -88,7 +88,7 @@ class ServerQuestions:
     def _reply(self, request_id: Id, answer: Answer) -> None:
         """Gives the server its client's answer."""
         self._open.pop(request_id, None)
-        for waiting in self._inflight:
+        for waiting in self._inflight.values():
             waiting.extend()
         if isinstance(answer, Failure):
             self._send(Failure(request_id, answer.code, answer.message, answer.data))

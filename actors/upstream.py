@@ -165,10 +165,10 @@ class Upstream:
             request = Request(number, call.method, params.pack(fields))
             self.pipe.send(request, deadline=call.deadline)
         except Gone as error:
-            self._inflight.pop(number)
+            self._inflight.pop(number, None)
             self._give_back(call, failure_of(error))
         except GatewayError as error:
-            self._inflight.pop(number)
+            self._inflight.pop(number, None)
             call.settle(failure_of(error))
 
     def subscribe(self, call: Call) -> Id:
@@ -191,7 +191,7 @@ class Upstream:
         """Forgets a call and sends `notifications/cancelled` for it."""
         if self._inflight.get(call.number) is not call:
             return
-        self._inflight.pop(call.number)
+        self._inflight.pop(call.number, None)
         self._has_withdrawn = True
         call.holder = None
         self._listener.answered()
@@ -232,9 +232,9 @@ class Upstream:
                 self._settle_by_id(message.id, self._checked(message.result))
             case Untaken():
                 answer = Failure(None, message.code, message.message)
-                self._give_back(self._inflight.pop(message.id), answer)
+                self._give_back(self._inflight.pop(message.id, None), answer)
             case OutcomeUnknown():
-                if (call := self._inflight.pop(message.id)) is not None:
+                if (call := self._inflight.pop(message.id, None)) is not None:
                     self._lose(call, Failure(None, message.code, message.message))
                     self._listener.answered()
                 else:
@@ -253,7 +253,7 @@ class Upstream:
 
     def _settle_by_id(self, number: Id | None, answer: Answer) -> None:
         """Finds whose answer that is."""
-        if (call := self._inflight.pop(number)) is not None:
+        if (call := self._inflight.pop(number, None)) is not None:
             call.holder = None
             if call.tasked:
                 self._listener.tasked(call, answer)
@@ -269,7 +269,7 @@ class Upstream:
         Whoever waits for it would wait for its deadline, and whoever else is told would lose its own.
         """
         if len(self._inflight) == self.inflight == 1 and not self._has_withdrawn:
-            (call,) = self._inflight
+            (call,) = self._inflight.values()
             self._settle_by_id(call.number, Failure(None, message.code, message.message))
         elif self.inflight:
             self.end(ProtocolFault(f"{message.message}; nobody knows to which call"))

@@ -1,13 +1,12 @@
 """How clients share what any one of them could fill: in turn, and none more than a share of it while there are others.
 
-Pure; must not know what is shared. A client is whatever tells one from another: a session, or a connection.
+Pure but for the clock that it is given; must not know what is shared. A client is whatever tells one from another: a session, or a connection.
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
 from gateway import limits
@@ -21,26 +20,36 @@ def share(bound: int) -> int:
 
 
 class Company:
-    """Whether one client is alone with what it uses. It is until another one was seen, and again after a while."""
+    """Whether one client is alone with what it uses. It is until another one was seen, and again after a while.
 
-    def __init__(self) -> None:
+    Args:
+        now: the clock, in seconds; not asked as long as there is one client only.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._last: Hashable = None
-        self._until = -math.inf
+        self._until: float | None = None
+        """When the last client will have been alone for long enough; None where it is."""
 
     def __repr__(self) -> str:
         """Who was seen last, and until when there is company."""
-        return f"<Company of {self._last!r} until {self._until:g}>"
+        until = "" if self._until is None else f" until {self._until:g}"
+        return f"<Company of {self._last!r}{until}>"
 
-    def see(self, client: Hashable, now: float) -> None:
+    def see(self, client: Hashable) -> None:
         """Notes who uses it."""
         if client != self._last:
             if self._last is not None:
-                self._until = now + limits.COMPANY_S
+                self._until = self._now() + limits.COMPANY_S
             self._last = client
 
-    def is_alone(self, now: float) -> bool:
+    @property
+    def is_alone(self) -> bool:
         """Whether nobody but one client was seen for `limits.COMPANY_S`."""
-        return now >= self._until
+        if self._until is not None and self._now() >= self._until:
+            self._until = None
+        return self._until is None
 
 
 class Turns(Generic[T]):

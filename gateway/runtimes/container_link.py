@@ -78,8 +78,10 @@ class ContainerLink:
         self._stream = stream
         self._container = container
         self._tail = tail
-        # One reader at a time: the owner's, or the one that drains while closing.
-        self._reading = trio.Lock()
+        # One reader at a time: the owner's, or the one that drains while closing. A trio.Lock does more than that, and
+        # would cost each answer as much as reading it.
+        self._read_by_someone = False
+        self._readers = trio.lowlevel.ParkingLot()
         # None until the end was seen and the engine asked.
         self._exit_status: int | None = None
         # Set once there is nothing left to do; `_closing` once closing has begun.
@@ -133,17 +135,9 @@ class ContainerLink:
 
     async def receive_some(self) -> bytes:
         """The next bytes of stdout; b"" once it has ended."""
-        # Without a checkpoint where nobody else reads: this is the path of every answer.
-        try:
-            self._reading.acquire_nowait()
-        except trio.WouldBlock:
-            await self._reading.acquire()
-        try:
-            while not self._stream.stdout_ended:
-                if out := await self._read():
-                    return out
-        finally:
-            self._reading.release()
+        while not self._stream.stdout_ended:
+            if out := await self._read():
+                return out
         return b""
 
     async def learn_ending(self) -> None:
@@ -203,9 +197,8 @@ class ContainerLink:
 
     async def _drain(self) -> None:
         """Reads until the output has ended, in turn with the owner's reader if there is one."""
-        async with self._reading:
-            while not self._stream.ended:
-                await self._read()
+        while not self._stream.ended:
+            await self._read()
 
     async def _remove(self) -> None:
         try:
@@ -218,8 +211,18 @@ class ContainerLink:
             self._closed.set()
 
     async def _read(self) -> bytes:
-        """One read: what came of stdout."""
-        out, err = await self._stream.receive()
+        """One read, when nobody else reads: what came of stdout. Nothing where another's read was the last one."""
+        while self._read_by_someone:
+            await self._readers.park()
+            if self._stream.ended:
+                return b""
+        self._read_by_someone = True
+        try:
+            out, err = await self._stream.receive()
+        finally:
+            self._read_by_someone = False
+            if self._readers:
+                self._readers.unpark_all()
         if err:
             self._tail.feed(err)
         if self._stream.ended:

@@ -149,7 +149,7 @@ class Switchboard:
         self._inflows: dict[int, Inflow] = {}
         self._turns: Turns[Inflow] = Turns()
         """Those that wait for their turn; a closed one is passed over when that comes."""
-        self._company = Company()
+        self._company = Company(trio.current_time)
 
     def __repr__(self) -> str:
         """How many it watches."""
@@ -180,19 +180,19 @@ class Switchboard:
                     await trio.lowlevel.checkpoint()
                 else:
                     await trio.lowlevel.wait_readable(self._epoll.fileno())
-                self._turn(trio.current_time())
+                self._turn()
         finally:
             self._epoll.close()
 
-    def _turn(self, now: float) -> None:
+    def _turn(self) -> None:
         """Reads from those whose turn it is."""
-        if self._company.is_alone(now):
+        if self._company.is_alone:
             most, ready = limits.READS_PER_TURN, self._ready(limits.READS_PER_TURN)
         else:
             most, ready = _SHARE, self._ready(limits.READY_PER_TURN)
         if not self._turns and len(ready) <= most:
             for inflow in ready:
-                self._serve(inflow, now)
+                self._serve(inflow)
             return
         for inflow in ready:
             if not inflow.waits:
@@ -200,7 +200,7 @@ class Switchboard:
                 self._turns.add(inflow.client, inflow)
         for inflow in self._turns.take(limits.READS_PER_TURN, each=most):
             inflow.waits = False
-            self._serve(inflow, now)
+            self._serve(inflow)
 
     def _ready(self, count: int) -> list[Inflow]:
         """Those of which the kernel tells something new; at most so many."""
@@ -211,10 +211,10 @@ class Switchboard:
             ready.append(inflow)
         return ready
 
-    def _serve(self, inflow: Inflow, now: float) -> None:
+    def _serve(self, inflow: Inflow) -> None:
         """One connection's turn. What fails there costs that connection only."""
         if inflow.client is not None:
-            self._company.see(inflow.client, now)
+            self._company.see(inflow.client)
         try:
             inflow.turn()
         except Exception as error:  # noqa: BLE001 -- the edge: one broken request must not end the others

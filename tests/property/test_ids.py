@@ -34,19 +34,19 @@ class IdMapMachine(RuleBasedStateMachine):
         asked = data.draw(st.sampled_from(self.given))
         expected = next((value for given, value in self.waiting if given == asked), None)
         assert self.ids.get(asked) is expected
-        assert self.ids.pop(float(asked) if as_float else asked) is expected
+        assert self.ids.pop(float(asked) if as_float else asked, None) is expected
         self.waiting = [row for row in self.waiting if row[0] != asked]
 
     @rule(stranger=st.text() | st.integers(max_value=0) | st.floats(max_value=0.5) | st.none())
     def pop_a_stranger(self, stranger: Id | None) -> None:
         """Nothing, and nothing changes."""
-        assert self.ids.pop(stranger) is None
+        assert self.ids.pop(stranger, None) is None
 
     @rule()
     def pop_one_as_text(self) -> None:
         """Looks like ours, and is not."""
         if self.given:
-            assert self.ids.pop(str(self.given[-1])) is None
+            assert self.ids.pop(str(self.given[-1]), None) is None
 
     @rule()
     def drain(self) -> None:
@@ -58,7 +58,7 @@ class IdMapMachine(RuleBasedStateMachine):
     def shows_what_waits(self) -> None:
         """Length and iteration agree with the model."""
         if hasattr(self, "waiting"):
-            assert list(self.ids) == [value for _, value in self.waiting]
+            assert list(self.ids.values()) == [value for _, value in self.waiting]
             assert len(self.ids) == len(self.waiting)
 
 

@@ -21,18 +21,41 @@ def test_a_share_is_never_nothing() -> None:
 
 def test_a_client_is_alone_until_another_is_seen_and_after_a_while_again() -> None:
     """Each sight of another than the last starts the time anew."""
-    company, while_s = Company(), limits.COMPANY_S
-    company.see("a", 0.0)
-    company.see("a", 1.0)
-    assert company.is_alone(1.0)
-    company.see("b", 2.0)
-    assert not company.is_alone(2.0)
-    company.see("b", 3.0)
-    assert not company.is_alone(2.0 + while_s - 0.1)
-    assert company.is_alone(2.0 + while_s)
-    company.see("a", 9.0)
-    assert not company.is_alone(9.0)
-    assert repr(company) == f"<Company of 'a' until {9.0 + while_s:g}>"
+    now, while_s = 0.0, limits.COMPANY_S
+    company = Company(lambda: now)
+    company.see("a")
+    now = 1.0
+    company.see("a")
+    assert company.is_alone
+    now = 2.0
+    company.see("b")
+    assert not company.is_alone
+    company.see("b")
+    now = 2.0 + while_s - 0.1
+    assert not company.is_alone
+    assert repr(company) == f"<Company of 'b' until {2.0 + while_s:g}>"
+    now = 2.0 + while_s
+    assert company.is_alone
+    assert repr(company) == "<Company of 'b'>"
+    now = 9.0
+    company.see("a")
+    assert not company.is_alone
+
+
+def test_who_is_alone_asks_no_clock() -> None:
+    """It is looked at for each message; a second client costs that, from then on, as long as it is there."""
+    asked = 0
+
+    def clock() -> float:
+        nonlocal asked
+        asked += 1
+        return 0.0
+
+    company = Company(clock)
+    company.see("a")
+    company.see("a")
+    assert company.is_alone
+    assert not asked
 
 
 def test_who_waits_with_one_is_behind_one_of_each() -> None:
