@@ -1,4 +1,7 @@
-"""Row 4: calls per second over HTTP, against a server on trio that parses nothing and calls nobody."""
+"""Row 4: calls per second over HTTP, against a server on trio that parses nothing and calls nobody.
+
+Beside it, without a target: a relay on trio that parses nothing either, and has a server on pipes called.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from bench.rows.row import Figures, Play, Row, Target, in_turn
 from bench.rows.sampling import throughput, warm_up
 from bench.rows.wrk_calls import wrk_caller, wrk_floor
 from bench.stage import Stage
+from tests.images.echo import echo_binary
 
 
 @contextmanager
@@ -26,9 +30,13 @@ def _open(stage: Stage, plan: Plan) -> Iterator[Play]:
             caller = wrk_caller(served)
             warm_up(plan, caller, depth=plan.depth)
             acts[f"http_{link}"] = partial(throughput, caller, load, served.pid)
-        floor, pid = stack.enter_context(wrk_floor(caller))
-        warm_up(plan, floor, depth=plan.depth)
-        acts["trio"] = partial(throughput, floor, load, pid)
+        for act, floor, arguments in (
+            ("trio", "echo", ()),
+            ("relay", "relay", (str(echo_binary()),)),
+        ):
+            floor_caller, pid = stack.enter_context(wrk_floor(caller, floor, *arguments))
+            warm_up(plan, floor_caller, depth=plan.depth)
+            acts[act] = partial(throughput, floor_caller, load, pid)
 
         def play(number: int) -> Figures:
             return in_turn(number, acts)

@@ -36,10 +36,11 @@ def answer_bytes(client: HttpClient) -> int:
 
 
 @contextmanager
-def wrk_floor(like: WrkCaller) -> Iterator[tuple[WrkCaller, int]]:
-    """The raw trio socket, asked for the same, answering as much; and its process id."""
+def wrk_floor(like: WrkCaller, name: str, *arguments: str) -> Iterator[tuple[WrkCaller, int]]:
+    """A program of `bench/floors`, asked for the same, answering as much; and its process id."""
     port = free_port()
-    command = [sys.executable, "-m", "bench.floors.echo", str(port), str(like.answer_bytes)]
+    module = f"bench.floors.{name}"
+    command = [sys.executable, "-m", module, str(port), str(like.answer_bytes), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
     with running(command, environment, piped=False) as process:
         wait_for_port(port, process)
