@@ -35,18 +35,7 @@ async def test_a_sleep_that_took_too_long_is_followed_by_others(mock_clock: Mock
 
 async def test_an_answer_that_came_meanwhile_counts(mock_clock: MockClock) -> None:
     """The call's deadline passed while the gateway was stopped, and so was whoever would have read its answer."""
-    answers: list[Answer | None] = []
-    call = Call(
-        "tools/call",
-        {},
-        server="fake",
-        owner="somebody",
-        timeout_s=1,
-        settled=lambda _call, answer: answers.append(answer),
-        relayed=lambda _call, _message: None,
-    )
-    deadlines = Deadlines()
-    deadlines.watch(call)
+    deadlines, call, answers = _watched()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(deadlines.run)
         await wait_all_tasks_blocked()
@@ -62,18 +51,7 @@ async def test_an_answer_that_came_meanwhile_counts(mock_clock: MockClock) -> No
 
 async def test_a_call_without_an_answer_still_fails(mock_clock: MockClock) -> None:
     """A sweep later."""
-    answers: list[Answer | None] = []
-    call = Call(
-        "tools/call",
-        {},
-        server="fake",
-        owner="somebody",
-        timeout_s=1,
-        settled=lambda _call, answer: answers.append(answer),
-        relayed=lambda _call, _message: None,
-    )
-    deadlines = Deadlines()
-    deadlines.watch(call)
+    deadlines, _, answers = _watched()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(deadlines.run)
         await wait_all_tasks_blocked()
@@ -108,3 +86,20 @@ async def test_time_of_a_standstill_does_not_count_for_clients(mock_clock: MockC
             await wait_all_tasks_blocked()
         assert sorted(done) == ["after", "before"]
         nursery.cancel_scope.cancel()
+
+
+def _watched() -> tuple[Deadlines, Call, list[Answer | None]]:
+    """A call of one second, who looks at its deadline, and what it ends with."""
+    answers: list[Answer | None] = []
+    call = Call(
+        "tools/call",
+        {},
+        server="fake",
+        owner="somebody",
+        timeout_s=1,
+        settled=lambda _call, answer: answers.append(answer),
+        relayed=lambda _call, _message: None,
+    )
+    deadlines = Deadlines()
+    deadlines.watch(call)
+    return deadlines, call, answers

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gateway.home import Home
-from gateway.running import socket_address
+from tests.fakes.control import talking_gateway
 from tests.unit.gateway.cli.conftest import Run
 
 REPORT = {
@@ -45,22 +42,9 @@ REPORT = {
 
 @pytest.fixture
 def gateway(home: Path) -> Iterator[None]:
-    """Something that says the same to whoever connects first."""
-    Home(home).run.mkdir(parents=True)
-    with socket.socket(socket.AF_UNIX) as listening:
-        with socket_address(Home(home).control("2" * 32)) as address:
-            listening.bind(address)
-        listening.listen()
-
-        def answer() -> None:
-            asking, _ = listening.accept()
-            with asking:
-                asking.sendall(json.dumps(REPORT).encode())
-
-        thread = threading.Thread(target=answer)
-        thread.start()
+    """It says that."""
+    with talking_gateway(home, REPORT):
         yield
-        thread.join()
 
 
 def test_a_row_for_each_server(run: Run, gateway: None) -> None:

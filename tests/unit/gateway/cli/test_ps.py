@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.cli.ps import shown_age
-from gateway.home import Home
-from gateway.running import socket_address
+from tests.fakes.control import talking_gateway
 from tests.unit.gateway.cli.conftest import Run
 
 
@@ -49,22 +46,9 @@ REPORT = {
 
 @pytest.fixture
 def gateway(home: Path) -> Iterator[None]:
-    """Something that says the same to whoever connects first."""
-    Home(home).run.mkdir(parents=True)
-    with socket.socket(socket.AF_UNIX) as listening:
-        with socket_address(Home(home).control("2" * 32)) as address:
-            listening.bind(address)
-        listening.listen()
-
-        def answer() -> None:
-            asking, _ = listening.accept()
-            with asking:
-                asking.sendall(json.dumps(REPORT).encode())
-
-        thread = threading.Thread(target=answer)
-        thread.start()
+    """It says that."""
+    with talking_gateway(home, REPORT):
         yield
-        thread.join()
 
 
 def test_the_tree_is_drawn(run: Run, gateway: None) -> None:
