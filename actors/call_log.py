@@ -38,7 +38,7 @@ class CallLog:
             name: the tool, prompt or resource, as its server knows it.
             client: what the client calls itself.
         """
-        if not self._enabled or not log.shows_info:
+        if not (self._rows or (self._enabled and log.shows_info)):
             return
         fields: dict[str, object] = {
             "method": call.method,
@@ -51,7 +51,7 @@ class CallLog:
         self._rows.append((time.time(), fields))
         if len(self._rows) >= limits.LOG_LINES_PER_WRITE:
             self._write()
-        elif not self._work.is_set():
+        elif len(self._rows) == 1:
             self._work.set()
 
     async def run(self) -> None:

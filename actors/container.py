@@ -256,10 +256,10 @@ class Container(Listener):
 
     # --- what the upstream tells -------------------------------------------------------------------------------
 
-    def answered(self) -> None:
+    def answered(self, at: float) -> None:
         """A call was settled."""
         if not self.inflight:
-            self.idle_since = trio.current_time()
+            self.idle_since = max(self.idle_since, at)
         self._keeper.has_room(self)
 
     def untaken(self, call: Call | None, reason: str) -> bool:

@@ -47,7 +47,7 @@ class SessionRegistry(Reports):
 
     Args:
         listings: what all servers offer.
-        doors: the servers by name; read at each use, so a reload is seen at once.
+        doors: the servers by name; their owner changes it in place, so a reload is seen at once.
         words: keeps what servers wrote on their stderr.
         call_log: where ended calls are noted.
         store: keeps sessions for the next gateway; None where they end with this one.
@@ -56,7 +56,7 @@ class SessionRegistry(Reports):
     def __init__(
         self,
         listings: Listings,
-        doors: Callable[[], Mapping[str, Door]],
+        doors: Mapping[str, Door],
         *,
         words: LastWords,
         call_log: CallLog,
@@ -146,11 +146,11 @@ class SessionRegistry(Reports):
 
     def door(self, server: str) -> Door | None:
         """The server of that name."""
-        return self._doors().get(server)
+        return self._doors.get(server)
 
     def doors(self) -> Mapping[str, Door]:
         """All servers."""
-        return self._doors()
+        return self._doors
 
     def spawn(self, task: Callable[[], Awaitable[None]]) -> None:
         """Runs a task beside all others; its failure is logged and costs nobody else."""

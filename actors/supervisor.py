@@ -97,7 +97,7 @@ class Gateway:
             self._store.load()
         self.sessions = SessionRegistry(
             self.listings,
-            lambda: self.doors,
+            self.doors,
             words=self._words,
             call_log=self._call_log,
             store=self._store,

@@ -86,7 +86,7 @@ class Upstream:
             ask=listener.asked,
             send=self.start,
             settle=self._settle,
-            withdrawn=listener.answered,
+            withdrawn=lambda: listener.answered(trio.current_time()),
         )
         self._standing = Standing()
         self._gone = trio.Event()
@@ -194,7 +194,7 @@ class Upstream:
         self._inflight.pop(call.number, None)
         self._has_withdrawn = True
         call.holder = None
-        self._listener.answered()
+        self._listener.answered(trio.current_time())
         self._send_cancelled(call.number, reason)
         if self.hello is not None and call.deadline <= trio.current_time():
             self._overdue.set()
@@ -236,7 +236,7 @@ class Upstream:
             case OutcomeUnknown():
                 if (call := self._inflight.pop(message.id, None)) is not None:
                     self._lose(call, Failure(None, message.code, message.message))
-                    self._listener.answered()
+                    self._listener.answered(trio.current_time())
                 else:
                     self._settle_by_id(message.id, Failure(None, message.code, message.message))
             case Illegible() if message.id is None:
@@ -280,7 +280,7 @@ class Upstream:
             call.holder = None
         if not self._listener.untaken(call, answer.message) and call is not None:
             call.settle(answer)
-        self._listener.answered()
+        self._listener.answered(trio.current_time())
 
     def _lose(self, call: Call, answer: Failure) -> None:
         """Nobody knows whether the server has executed this call: it fails, unless somebody may send it once more."""
@@ -291,7 +291,7 @@ class Upstream:
     def _settle(self, call: Call, answer: Answer | None) -> None:
         """Ends a call."""
         call.settle(answer)
-        self._listener.answered()
+        self._listener.answered(call.ended)
 
     def _checked(self, result: msgspec.Raw) -> Answer:
         """The result; a failure where it is no object, which no result of MCP may be: strict clients break on it."""

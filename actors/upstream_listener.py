@@ -10,8 +10,8 @@ from gateway.jsonrpc.messages import Notification
 class Listener:
     """What an upstream reports besides the answers of calls. The defaults ignore everything."""
 
-    def answered(self) -> None:
-        """A call left the table: answered, failed or withdrawn."""
+    def answered(self, at: float) -> None:
+        """A call left the table at that time: answered, failed or withdrawn."""
 
     def untaken(self, call: Call | None, reason: str) -> bool:  # noqa: ARG002 -- the default uses neither
         """The server takes no more calls over this pipe; it has not executed `call`, where one is named.

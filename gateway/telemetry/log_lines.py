@@ -70,6 +70,8 @@ class ConsoleFormat:
         for key, value in entry.fields.items():
             if isinstance(value, str) and len(value) <= _MEMO_CHARS:
                 line += _short_field(key, value, generation)
+            elif isinstance(value, float):
+                line += f" {_escape(key)}={round(value, 3)!r}"
             else:
                 line += f" {_escape(key)}={_shown(_value(value))}"
         for row in entry.trace.splitlines():

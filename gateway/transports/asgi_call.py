@@ -35,8 +35,8 @@ class AsgiCall:
         self._receive = receive
         self._send = send
         self._body_read = (
-            self.head.header(b"content-length") is None
-            and self.head.header(b"transfer-encoding") is None
+            self.head.headers.get(b"content-length") is None
+            and self.head.headers.get(b"transfer-encoding") is None
         )
 
     async def body(self, max_bytes: int) -> bytes:
@@ -46,7 +46,7 @@ class AsgiCall:
             Refused: it is longer than `max_bytes` (found out before all of it is read), or stopped arriving.
             ClientLeft: the client disconnected in the middle of it.
         """
-        declared = self.head.header(b"content-length")
+        declared = self.head.headers.get(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > max_bytes:
             refused("from_clients.MAX_FRAME_BYTES")
             raise too_long(max_bytes)

@@ -158,7 +158,7 @@ class Front:
         return self._authenticate(head)
 
     def _authenticate(self, head: RequestHead) -> Principal:
-        return self._auth.authenticate(head.header(b"authorization"))
+        return self._auth.authenticate(head.headers.get(b"authorization"))
 
     def _check_network(self, head: RequestHead) -> None:
         """Arranges for an allowed page to read whatever is answered.
@@ -167,7 +167,9 @@ class Front:
             Forbidden: a wrong Host or Origin.
             Refused: two lengths.
         """
-        if head.header(b"content-length") is not None and head.header(b"transfer-encoding"):
+        if head.headers.get(b"content-length") is not None and head.headers.get(
+            b"transfer-encoding"
+        ):
             # RFC 9112 §6.3: an attempt to smuggle a second request past a proxy that believes the other of the two.
             raise Refused(
                 "a body has either a Content-Length or a Transfer-Encoding",
@@ -239,7 +241,7 @@ def _wants_help(head: RequestHead) -> bool:
 def _is_sse(head: RequestHead) -> bool:
     """Whether a request to the root belongs to the SSE transport and not to Streamable HTTP."""
     if head.method == "GET":
-        return head.header(SESSION_HEADER) is None
+        return head.headers.get(SESSION_HEADER) is None
     return session_parameter(head) is not None
 
 

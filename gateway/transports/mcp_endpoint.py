@@ -53,7 +53,7 @@ class McpEndpoint:
             Malformed: its body is no JSON-RPC message.
             Overloaded: nothing new is accepted at the moment.
         """
-        if head.header(VERSION_HEADER) in _MODERN:
+        if head.headers.get(VERSION_HEADER) in _MODERN:
             return self._modern.take(head, principal, decode(body))
         if _MARK in body and (message := _modern_message(body)) is not None:
             return self._modern.take(head, principal, message)

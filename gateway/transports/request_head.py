@@ -39,8 +39,8 @@ class RequestHead:
         """Headers of whatever answer there will be (CORS)."""
         self.finding: object = None
         """What whoever routes it keeps: on a connection the same head comes again and again."""
+        self.headers = headers
         self._query = query
-        self._headers = headers
 
     @classmethod
     def of_scope(cls, scope: MutableMapping[str, Any]) -> Self:
@@ -53,19 +53,15 @@ class RequestHead:
             scope["scheme"],
         )
 
-    def header(self, name: bytes) -> bytes | None:
-        """The value of a header by its lower-case name, None where it is absent."""
-        return self._headers.get(name)
-
     def text(self, name: bytes) -> str | None:
-        """The same as text; bytes that are not ASCII keep their code point and so match nothing."""
-        value = self._headers.get(name)
+        """A header by its lower-case name as text, None where it is absent; bytes that are not ASCII match nothing."""
+        value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
     def texts(self) -> Mapping[str, str]:
         """All headers as text, by lower-case name."""
         return {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers.items()
+            name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers.items()
         }
 
     @cached_property

@@ -64,7 +64,7 @@ class StreamableHttp:
         if not self._health.ready():
             raise Overloaded("the gateway is starting or stopping: try again in a moment")
         exchange: _Answer
-        if _opens_session(came) and head.header(SESSION_HEADER) is None:
+        if _opens_session(came) and head.headers.get(SESSION_HEADER) is None:
             session = self._sessions.open(principal, transport="streamable-http")
             exchange = _Opening(session, self._streams, accepted)
         else:
@@ -134,7 +134,7 @@ class StreamableHttp:
         Raises:
             Refused: a revision that is not spoken here, no session named (400), none of that name for it (404).
         """
-        version = head.header(VERSION_HEADER)
+        version = head.headers.get(VERSION_HEADER)
         if version is not None and version not in _LEGACY:
             raise Refused(
                 f"MCP-Protocol-Version is not one of {', '.join(LEGACY)}: send the negotiated one",

@@ -72,7 +72,7 @@ class World:
         self.listings = Listings(Home(cache), names=names, changed=self._changed)
         self.registry = SessionRegistry(
             self.listings,
-            lambda: self.pools,
+            self.pools,
             words=LastWords(Home(cache)),
             call_log=CallLog(enabled=True),
             store=store,
