@@ -96,7 +96,7 @@ class Acquaintance:
                 f"log level {level[:_SHOWN_CHARS]!r} is unknown; use one of {', '.join(log_levels.LEVELS)}"
             )
         self._client.set_log_level(level)
-        for door in self._house.doors().values():
+        for door in self._house.doors.values():
             door.set_log_level(self._session.owner, level)
         self._house.remember(self._session)
 
@@ -146,6 +146,6 @@ class Acquaintance:
         self._client.meet(version, client_name, capabilities, log_level=log_level)
         self._back_channel.capabilities = capabilities
         self._back_channel.version = version
-        for door in self._house.doors().values():
+        for door in self._house.doors.values():
             door.expect(self._client.profile)
         self._house.remember(self._session)

@@ -62,11 +62,9 @@ class House(Protocol):
     def draining(self) -> bool:
         """Whether no new work is accepted."""
 
-    def door(self, server: str) -> Door | None:
-        """The server of that name."""
-
+    @property
     def doors(self) -> Mapping[str, Door]:
-        """All servers."""
+        """All servers, by name."""
 
     def spawn(self, task: Callable[[], Awaitable[None]]) -> None:
         """Runs a task beside all others; its failure is logged and costs nobody else."""

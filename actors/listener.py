@@ -101,7 +101,7 @@ class Listener:
         """
         self._scope.cancel()
         for watch in self.watches:
-            door = self._house.door(watch.server)
+            door = self._house.doors.get(watch.server)
             if door is not None and not still_watched(watch):
                 self._ask(door, "resources/unsubscribe", watch)
         last = listen.ended(self._id, server_info=self._server_info, shared_channel=False)
@@ -163,7 +163,7 @@ class Listener:
                 route = self._view.route("resource", uri)
             except GatewayError:
                 continue
-            if (door := self._house.door(route.server)) is None:
+            if (door := self._house.doors.get(route.server)) is None:
                 continue
             owner = watcher_at(door, self._principal, self._profile)
             if owner is not None:

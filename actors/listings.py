@@ -292,13 +292,8 @@ class Listings:
         shown = {name: self.lists_of(name, era) for name in self._servers}
         shown |= {name: lists_for(era, lists) for name, lists in overrides.items()}
         offerings = [
-            Offering(
-                server=name,
-                prefix=server.entry.prefix,
-                lists=lists,
-                allowed_tools=server.tools,
-            )
-            for name, server in self._servers.items()
+            Offering(server=name, prefix=one.entry.prefix, lists=lists, allowed_tools=one.tools)
+            for name, one in self._servers.items()
             if (lists := shown[name]) is not None
         ]
         return build_directory(offerings, names=self._names, schema_compat=self._schema_compat)

@@ -16,6 +16,7 @@ import msgspec
 import trio
 
 from actors.call import Answer, Call
+from actors.losses import has_failed
 from actors.server_request import OVERLOADED, ServerRequest
 from gateway import limits
 from gateway.errors import GatewayError, MissingCapability
@@ -201,7 +202,7 @@ class ModernCall:
 
         A call that failed after a question that this client cannot be asked failed for that reason, most likely.
         """
-        if self._lacking is not None and _has_failed(answer):
+        if self._lacking is not None and has_failed(answer):
             error = MissingCapability(
                 "The server needs something of its client that this request did not declare.",
                 required=self._lacking,
@@ -282,22 +283,3 @@ class ModernCall:
             return False
         opened = self._round
         return opened is not None and log_levels.passes(level, opened.meta.log_level)
-
-
-class _Outcome(msgspec.Struct, rename="camel"):
-    """Whether a tool's result is an error."""
-
-    is_error: bool = False
-
-
-_decode_outcome = msgspec.json.Decoder(_Outcome).decode
-
-
-def _has_failed(answer: Answer) -> bool:
-    """Whether a call has failed, by its answer or within its result."""
-    if isinstance(answer, Failure):
-        return True
-    try:
-        return _decode_outcome(answer).is_error
-    except msgspec.DecodeError:
-        return False

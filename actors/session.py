@@ -6,8 +6,6 @@ once; only what waits for unknown lists becomes a task.
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 import trio
 
@@ -37,14 +35,12 @@ from gateway.mcp import meta, params
 from gateway.mcp.listing import LIST_METHODS, ServerLists
 from gateway.mcp.targets import TARGETS, Target, read_target
 from gateway.ports import Outlet, Principal, Route
+from gateway.quoting import quoted
 from gateway.session_records import SessionRecord
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.refusals import refused
 
 log = get_logger("session")
-
-_SHOWN_CHARS: Final = 100
-"""Of what a client sent, in a message."""
 
 
 class Session:
@@ -154,7 +150,7 @@ class Session:
         self._calls.end(Failure(None, -32000, ENDED))
         self._stateless.end()
         self._back_channel.close()
-        for door in self._house.doors().values():
+        for door in self._house.doors.values():
             door.release(self.owner)
         self._streams.end()
         self._house.closed(self.id)
@@ -176,7 +172,7 @@ class Session:
         method, version = request.method, self._client.version
         calls, waits, stateless = self._calls.waiting, self._waits.waiting, self._stateless.waiting
         if request.id in calls or request.id in waits or request.id in stateless:
-            raise Malformed(f"request id {_shown(request.id)} is in use by an earlier request")
+            raise Malformed(f"request id {quoted(request.id)} is in use by an earlier request")
         if len(calls) + len(waits) + len(stateless) >= limits.MAX_INFLIGHT_PER_SESSION:
             refused("from_clients.MAX_INFLIGHT_PER_SESSION")
             raise Overloaded(
@@ -189,7 +185,7 @@ class Session:
         elif method == "initialize":
             self._reply(request.id, outlet, self.acquaintance.initialize(request.params))
         elif version is None:
-            raise Malformed(f"{_shown(method)} came before initialize; send initialize first")
+            raise Malformed(f"{quoted(method)} came before initialize; send initialize first")
         elif method in TARGETS and method != "tasks/update":
             self._call(request, outlet, read_target(method, params.fields(request.params)))
         elif method in LIST_METHODS:
@@ -198,7 +194,7 @@ class Session:
             self.acquaintance.set_log_level(request.params)
             self._reply(request.id, outlet, codec.raw({}))
         else:
-            raise UnknownMethod(f"method {_shown(method)} is not served")
+            raise UnknownMethod(f"method {quoted(method)} is not served")
 
     def _list(self, request: Request, outlet: Outlet) -> None:
         """Answers one page of a list, at once where all lists are known."""
@@ -261,7 +257,7 @@ class Session:
         if notification.method == "notifications/initialized":
             self._initialized = True
         elif notification.method == "notifications/roots/list_changed":
-            for door in self._house.doors().values():
+            for door in self._house.doors.values():
                 door.inform(self.owner, notification)
         elif notification.method == "notifications/cancelled":
             try:
@@ -295,9 +291,3 @@ class Session:
     def asked(self, request: ServerRequest) -> None:
         """Passes on a request of a server."""
         self._back_channel.ask(request)
-
-
-def _shown(value: Id) -> str:
-    """What a client sent, in a message: it may be of any length."""
-    text = repr(value)
-    return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"

@@ -72,7 +72,7 @@ class SessionCalls:
             Unavailable: the server is there no longer.
             InvalidParams: the request's `_meta` is malformed.
         """
-        door = self._house.door(route.server)
+        door = self._house.doors.get(route.server)
         if door is None:
             raise Unavailable(f"server {route.server} was removed")
         server, profile = door.server, self._client.profile

@@ -73,7 +73,7 @@ class SessionRegistry(Reports):
         self.desk = StatelessDesk(
             self, server_info=SERVER_INFO, instance=secrets.token_hex(_INSTANCE_BYTES)
         )
-        self._doors = doors
+        self.doors = doors
         self._sessions: dict[str, Session] = {}
         self._nursery: trio.Nursery | None = None
         self._quiet_waiters = trio.lowlevel.ParkingLot()
@@ -143,14 +143,6 @@ class SessionRegistry(Reports):
         return session
 
     # --- the sessions' side ------------------------------------------------------------------------------------
-
-    def door(self, server: str) -> Door | None:
-        """The server of that name."""
-        return self._doors.get(server)
-
-    def doors(self) -> Mapping[str, Door]:
-        """All servers."""
-        return self._doors
 
     def spawn(self, task: Callable[[], Awaitable[None]]) -> None:
         """Runs a task beside all others; its failure is logged and costs nobody else."""

@@ -44,12 +44,12 @@ from gateway.mcp.params import Fields
 from gateway.mcp.profile import profile_of
 from gateway.mcp.targets import TARGETS, read_target
 from gateway.ports import Outlet, Principal
+from gateway.quoting import quoted
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.refusals import refused
 
 log = get_logger("stateless")
 
-_SHOWN_CHARS = 100
 """Of what a client sent, in a message."""
 _LEGACY_ONLY = frozenset({"resources/subscribe", "resources/unsubscribe", "tasks/result"})
 """Routed methods that the modern era lacks."""
@@ -120,7 +120,7 @@ class StatelessDesk:
         elif method == listen.METHOD:
             return self._listen(request, said, fields, principal, outlet)
         else:
-            raise UnknownMethod(f"method {method[:_SHOWN_CHARS]} is not served")
+            raise UnknownMethod(f"method {quoted(method)} is not served")
         return _nothing
 
     # --- discovery and lists -----------------------------------------------------------------------------------

@@ -40,5 +40,5 @@ def watcher_at(door: Door, principal: Principal, profile: ClientProfile) -> str 
 
 def expect_modern(house: House) -> None:
     """Has servers whose lists are to be read greeted as modern ones: some fall at the sight of `initialize`."""
-    for door in house.doors().values():
+    for door in house.doors.values():
         door.expect(stranger("modern"))

@@ -78,7 +78,7 @@ class StatelessSending:
             UnknownTarget, Unavailable, StateRefused
         """
         route, owner = self._way(order)
-        door = self._house.door(route.server)
+        door = self._house.doors.get(route.server)
         if door is None:
             raise Unavailable(f"server {route.server} was removed")
         profile = profile_of(
@@ -161,7 +161,7 @@ class StatelessSending:
         if "task" not in call.fields or answer is None or isinstance(answer, Failure):
             return False
         made = tasks.seen(answer)
-        door = self._house.door(call.server)
+        door = self._house.doors.get(call.server)
         if made is None or door is None:
             return False
 

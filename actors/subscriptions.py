@@ -55,7 +55,7 @@ class Subscriptions:
     ) -> None:
         """Subscribes to all that another gateway was subscribed to for this client; what is there no longer is left out."""
         for uri, server in servers.items():
-            door = house.door(server)
+            door = house.doors.get(server)
             if door is None:
                 continue
             self._servers[uri] = server

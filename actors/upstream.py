@@ -14,7 +14,7 @@ import trio
 
 from actors.call import Answer, Call
 from actors.dialects import LEGACY, Dialect
-from actors.losses import failure_of, loss_of
+from actors.losses import checked, failure_of, loss_of
 from actors.rounds import Rounds
 from actors.server_notes import ServerNotes
 from actors.server_questions import ServerQuestions
@@ -46,8 +46,6 @@ from gateway.ports import MessagePipe
 from gateway.telemetry.log import get_logger
 
 log = get_logger("upstream")
-
-_OBJECT = ord("{")
 
 Opener = Callable[[], Awaitable[MessagePipe]]
 """Starts or connects a server. Raises what `Runtime.start` raises, or `Unavailable`."""
@@ -229,7 +227,7 @@ class Upstream:
         """Handles one message of the server."""
         match message:
             case Result():
-                self._settle_by_id(message.id, self._checked(message.result))
+                self._settle_by_id(message.id, checked(message.result, self.server))
             case Untaken():
                 answer = Failure(None, message.code, message.message)
                 self._give_back(self._inflight.pop(message.id, None), answer)
@@ -292,11 +290,3 @@ class Upstream:
         """Ends a call."""
         call.settle(answer)
         self._listener.answered(call.ended)
-
-    def _checked(self, result: msgspec.Raw) -> Answer:
-        """The result; a failure where it is no object, which no result of MCP may be: strict clients break on it."""
-        if memoryview(result)[0] == _OBJECT:
-            return result
-        return failure_of(
-            ProtocolFault(f"server {self.server} answered with something else than an object")
-        )

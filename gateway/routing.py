@@ -24,11 +24,10 @@ from gateway.mcp.params import pack, with_text
 from gateway.mcp.schema_compat import simplified_tool
 from gateway.mcp.uri_templates import UriTemplate, parse_template
 from gateway.ports import Route
+from gateway.quoting import QUOTED_CHARS, quoted
 
 RESOURCE_NOT_FOUND = -32002
 """MCP 2025-11-25, resources, "Error Handling"."""
-_SHOWN_CHARS = 100
-"""Of a name that is not known, in the error; longer ones get no suggestion either."""
 _SUGGESTIONS = 3
 """Names suggested at most."""
 _COMPARED_NAMES = 200
@@ -155,7 +154,7 @@ class Directory:
             if template.matches(uri):
                 return Route(server, uri)
         raise UnknownTarget(
-            f"No resource has the URI {_shown(uri)}; see resources/list.",
+            f"No resource has the URI {quoted(uri)}; see resources/list.",
             code=RESOURCE_NOT_FOUND,
             data={"uri": uri},
         )
@@ -170,14 +169,14 @@ class Directory:
         if route is None:
             route = self._shelves["resources"].routes.get(uri_template)
         if route is None:
-            raise UnknownTarget(f"No resource template is {_shown(uri_template)}.")
+            raise UnknownTarget(f"No resource template is {quoted(uri_template)}.")
         return route
 
     def _named(self, kind: Kind, noun: str, name: str) -> Route:
         routes = self._shelves[kind].routes
         route = routes.get(name)
         if route is None:
-            raise UnknownTarget(f"No {noun} is named {_shown(name)}{_suggestion(name, routes)}")
+            raise UnknownTarget(f"No {noun} is named {quoted(name)}{_suggestion(name, routes)}")
         return route
 
 
@@ -251,13 +250,9 @@ def _merge_instructions(texts: Iterable[tuple[str, str]]) -> str:
     return merged
 
 
-def _shown(name: str) -> str:
-    return repr(name if len(name) <= _SHOWN_CHARS else name[:_SHOWN_CHARS] + "…")
-
-
 def _suggestion(name: str, known: Collection[str]) -> str:
-    """The end of the sentence: the name that was probably meant, if there is one."""
-    if len(name) > _SHOWN_CHARS:
+    """The end of the sentence: the name that was probably meant, if there is one; none for a name that is too long to quote."""
+    if len(name) > QUOTED_CHARS:
         return "."
     # lazy: needed for this error only
     import difflib  # noqa: PLC0415 -- see above

@@ -116,22 +116,6 @@ def remove_entry(path: Path, name: str) -> bool:
     return is_there(path) and _edit(path, change)
 
 
-def split_setting(written: str, servers: Iterable[str]) -> tuple[str, tuple[str, ...]]:
-    """`server.key.key` as the server and its keys; a server whose name has dots is recognised among `servers`.
-
-    Raises:
-        CatalogError: there is no key.
-    """
-    known = sorted(servers, key=len, reverse=True)
-    server = next(
-        (name for name in known if written.startswith(f"{name}.")), written.partition(".")[0]
-    )
-    keys = tuple(written[len(server) + 1 :].split("."))
-    if not server or not all(keys):
-        raise CatalogError(f"{written!r} is not of the form server.key")
-    return server, keys
-
-
 def set_value(path: Path, server: str, keys: Sequence[str], written: str) -> None:
     """Sets a value in config.yaml. `written` is JSON, or a YAML scalar: `5`, `true`, `null`, or text."""
 

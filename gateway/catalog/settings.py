@@ -5,7 +5,7 @@ Tolerant: a server may be spelled with dots or, as Docker's gateway writes it, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
 from typing import Any, Final, TypeVar
 
@@ -137,6 +137,22 @@ def join_tools(parts: list[ToolLists]) -> ToolLists:
     """All lists of all parts; the later list of a server replaces an earlier one."""
     lists = {name: tools for part in parts for name, tools in part.lists.items()}
     return ToolLists(lists, _faults(parts))
+
+
+def split_setting(written: str, servers: Iterable[str]) -> tuple[str, tuple[str, ...]]:
+    """`server.key.key` as the server and its keys; a server whose name has dots is recognised among `servers`.
+
+    Raises:
+        CatalogError: there is no key.
+    """
+    known = sorted(servers, key=len, reverse=True)
+    server = next(
+        (name for name in known if written.startswith(f"{name}.")), written.partition(".")[0]
+    )
+    keys = tuple(written[len(server) + 1 :].split("."))
+    if not server or not all(keys):
+        raise CatalogError(f"{written!r} is not of the form server.key")
+    return server, keys
 
 
 # --- private ----------------------------------------------------------------------------------------------------

@@ -48,7 +48,8 @@ def _get(arguments: Namespace, invocation: Invocation) -> int:
 
 def _set(arguments: Namespace, invocation: Invocation) -> int:
     # lazy: editing brings a YAML library that keeps comments
-    from gateway.catalog.edit import set_value, split_setting  # noqa: PLC0415 - see above
+    from gateway.catalog.edit import set_value  # noqa: PLC0415 - see above
+    from gateway.catalog.settings import split_setting  # noqa: PLC0415 - see above
 
     path = invocation.home().config
     known = _snapshot(invocation).available
@@ -67,7 +68,8 @@ def _set(arguments: Namespace, invocation: Invocation) -> int:
 
 def _unset(arguments: Namespace, invocation: Invocation) -> int:
     # lazy: as in _set
-    from gateway.catalog.edit import split_setting, unset_value  # noqa: PLC0415 - see above
+    from gateway.catalog.edit import unset_value  # noqa: PLC0415 - see above
+    from gateway.catalog.settings import split_setting  # noqa: PLC0415 - see above
 
     path = invocation.home().config
     known = {**_snapshot(invocation).available, **_values(invocation)}
@@ -115,9 +117,8 @@ def _dig(values: Mapping[str, Any], setting: str, snapshot: Snapshot) -> Any:
     Raises:
         CatalogError: nothing is set there.
     """
-    # lazy: editing brings a YAML library that keeps comments
-    from gateway.catalog.edit import split_setting  # noqa: PLC0415 - see above
-    from gateway.catalog.settings import by_server  # noqa: PLC0415 - see above
+    # lazy: as in _set
+    from gateway.catalog.settings import by_server, split_setting  # noqa: PLC0415 - see above
 
     whole = by_server(values, setting)
     if whole is not None:

@@ -15,7 +15,6 @@ from gateway.catalog.edit import (
     remove_entry,
     set_mounts,
     set_value,
-    split_setting,
     unset_value,
 )
 from gateway.errors import CatalogError
@@ -154,15 +153,6 @@ def test_broken_json_is_told() -> None:
     """Rather than stored as text."""
     with pytest.raises(CatalogError, match="looks like JSON"):
         parse_value("[1,")
-
-
-def test_settings_are_split_at_known_servers() -> None:
-    """A server's name may have dots."""
-    assert split_setting("a.b.c", []) == ("a", ("b", "c"))
-    assert split_setting("a.b.c", ["a", "a.b"]) == ("a.b", ("c",))
-    for wrong in ("a", "a.", ".b", "a..b", ""):
-        with pytest.raises(CatalogError, match=r"server\.key"):
-            split_setting(wrong, [])
 
 
 @pytest.mark.parametrize(

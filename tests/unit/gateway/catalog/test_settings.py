@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gateway.catalog.settings import (
     Registry,
     ServerConfig,
@@ -13,7 +15,9 @@ from gateway.catalog.settings import (
     parse_config,
     parse_registry,
     parse_tools,
+    split_setting,
 )
+from gateway.errors import CatalogError
 
 
 def test_registry_forms() -> None:
@@ -87,3 +91,12 @@ def test_exact_spelling_beats_the_canonical_one() -> None:
     assert by_server({"a_b": 1, "a.b": 2}, "a.b") == 2
     assert by_server({"a_b": 1}, "a.b") == 1
     assert by_server({"c": 1}, "a.b") is None
+
+
+def test_settings_are_split_at_known_servers() -> None:
+    """A server's name may have dots."""
+    assert split_setting("a.b.c", []) == ("a", ("b", "c"))
+    assert split_setting("a.b.c", ["a", "a.b"]) == ("a.b", ("c",))
+    for wrong in ("a", "a.", ".b", "a..b", ""):
+        with pytest.raises(CatalogError, match=r"server\.key"):
+            split_setting(wrong, [])
