@@ -5,7 +5,7 @@ Must not know how the gateway works: it holds a `ports.Sessions` and an `Outlet`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -14,12 +14,7 @@ import trio
 from gateway import __version__
 from gateway.errors import GatewayError, UnknownTarget
 from gateway.jsonrpc.messages import Failure, Id, Notification, Request
-from gateway.limits import (
-    INITIALIZE_TIMEOUT_S,
-    LIST_TIMEOUT_S,
-    MAX_LIST_PAGES,
-    UNCACHED_LIST_WAIT_S,
-)
+from gateway.limits import INITIALIZE_TIMEOUT_S, LIST_TIMEOUT_S, MAX_LIST_PAGES
 from gateway.mcp.naming import SEPARATOR
 from gateway.ports import LOCAL, ClientSession, Sessions
 
@@ -27,11 +22,12 @@ _VERSION: Final = "2025-11-25"
 _METHOD_NOT_FOUND: Final = -32601
 _PATIENCE_S: Final = INITIALIZE_TIMEOUT_S + LIST_TIMEOUT_S
 """How long servers never listed before are waited for: as long as the slowest may take to start and to list."""
-_COMPLETE_BEFORE_S: Final = UNCACHED_LIST_WAIT_S * 0.9
-"""A list that was answered sooner than this holds every server: an incomplete one waits the whole time."""
 
 OnNotice = Callable[[str, Mapping[str, Any]], None]
 """Told the method and the params of each notification."""
+Settled = Callable[[], Awaitable[None]]
+"""Waits until every server is listed, or known to have failed. No answer says that: a list that waited long enough is
+answered without the slow ones, and is followed by the news of them."""
 
 
 class Exchange:
@@ -70,8 +66,15 @@ class Exchange:
 class Client:
     """One session with the gateway. Closed by `close`, or with the gateway."""
 
-    def __init__(self, sessions: Sessions, *, on_notice: OnNotice | None = None) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        *,
+        settled: Settled = trio.lowlevel.checkpoint,
+        on_notice: OnNotice | None = None,
+    ) -> None:
         self._session: ClientSession = sessions.open(LOCAL, transport="terminal")
+        self._settled = settled
         self._on_notice = on_notice
         self._last_id = 0
 
@@ -108,21 +111,18 @@ class Client:
     async def list_tools(self) -> list[dict[str, Any]]:
         """All tools of all servers; waits for those whose lists are read for the first time."""
         with trio.move_on_after(_PATIENCE_S):
-            while True:
-                begun = trio.current_time()
-                tools = await self._list_tools()
-                if trio.current_time() - begun < _COMPLETE_BEFORE_S:
-                    return tools
-                await trio.lowlevel.checkpoint()
+            await self._settled()
         return await self._list_tools()
 
     async def tool(self, name: str) -> dict[str, Any]:
-        """One tool as the lists show it.
+        """One tool as the lists show it; waits for slow servers only where no other one offers it.
 
         Raises:
             UnknownTarget: no server offers it.
         """
-        tools = {str(tool["name"]): tool for tool in await self.list_tools()}
+        tools = {str(tool["name"]): tool for tool in await self._list_tools()}
+        if name not in tools:
+            tools = {str(tool["name"]): tool for tool in await self.list_tools()}
         if name not in tools:
             # lazy: only mistakes need it
             from gateway.cli.grammar import closest  # noqa: PLC0415 - see above

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -154,7 +156,8 @@ def _with_client(
 
     async def run() -> _Answer[_T]:
         async with open_gateway(options, invocation.environ) as gateway:
-            client = Client(gateway.sessions, on_notice=_tell)
+            settled = partial(gateway.listings.wait_complete, math.inf)
+            client = Client(gateway.sessions, settled=settled, on_notice=_tell)
             try:
                 await client.initialize()
                 value = await ask(client)

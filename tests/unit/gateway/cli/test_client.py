@@ -13,7 +13,7 @@ import trio.testing
 from gateway.cli.client import Client
 from gateway.errors import GatewayError, UnknownTarget
 from gateway.jsonrpc.messages import Failure, Message, Notification, Request
-from gateway.limits import UNCACHED_LIST_WAIT_S
+from gateway.limits import INITIALIZE_TIMEOUT_S, LIST_TIMEOUT_S, UNCACHED_LIST_WAIT_S
 from gateway.ports import ClientSession, Outlet, Principal
 
 Answer = Callable[[Request, Outlet], None]
@@ -121,25 +121,32 @@ async def test_lists_follow_pages() -> None:
 async def test_lists_wait_for_servers_listed_for_the_first_time(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """An answer that took as long as the gateway waits is incomplete: the client asks again."""
-    async with trio.open_nursery() as nursery:
-        asked = 0
+    """A list that was answered without a slow server says nothing of it: what the servers do is waited for."""
+    late = False
 
-        async def late(request: Request, outlet: Outlet) -> None:
-            await trio.sleep(UNCACHED_LIST_WAIT_S)
-            answer({"tools": []})(request, outlet)
+    async def settled() -> None:
+        nonlocal late
+        await trio.sleep(2 * UNCACHED_LIST_WAIT_S)
+        late = True
 
-        def answers(request: Request, outlet: Outlet) -> None:
-            nonlocal asked
-            asked += 1
-            if asked == 1:
-                nursery.start_soon(late, request, outlet)
-            else:
-                answer({"tools": [{"name": "a"}]})(request, outlet)
+    def answers(request: Request, outlet: Outlet) -> None:
+        answer({"tools": [{"name": "b"}, *([{"name": "a"}] if late else [])]})(request, outlet)
 
-        client, _ = connect(tools_list=answers)
-        assert await client.list_tools() == [{"name": "a"}]
-        assert asked == 2
+    session = ScriptedSession({"tools/list": answers})
+    client = Client(OneSession(session), settled=settled)
+    assert (await client.tool("b"), late) == ({"name": "b"}, False)  # nobody else is waited for
+    assert (await client.tool("a"), late) == ({"name": "a"}, True)
+    late = False
+    assert await client.list_tools() == [{"name": "b"}, {"name": "a"}]
+
+
+async def test_lists_wait_for_no_server_for_ever(autojump_clock: trio.testing.MockClock) -> None:
+    """One that does not come is left out."""
+    session = ScriptedSession({"tools/list": answer({"tools": []})})
+    client = Client(OneSession(session), settled=trio.sleep_forever)
+    begun = trio.current_time()
+    assert await client.list_tools() == []
+    assert trio.current_time() - begun == INITIALIZE_TIMEOUT_S + LIST_TIMEOUT_S
 
 
 async def test_unknown_tool_is_named_with_a_near_one() -> None:

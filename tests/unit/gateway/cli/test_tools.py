@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import limits
 from tests.unit.gateway.cli.conftest import Run
 
 SERVER = """
@@ -56,6 +57,17 @@ def test_ls_and_count(run: Run) -> None:
         "fail",
     ]
     assert run("tools", "count").out == "2 tools\n"
+
+
+def test_ls_waits_for_a_server_that_starts_slowly(
+    run: Run, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first start may take longer than clients are made to wait for: packages are fetched, images pulled."""
+    monkeypatch.setattr(limits, "UNCACHED_LIST_WAIT_S", 0.1)
+    write("server.py", f"import time; time.sleep(1)\n{SERVER}")
+    done = run("tools", "ls")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.splitlines() == ["NAME   DESCRIPTION", "count  Counts.", "fail"]
 
 
 def test_inspect_shows_the_arguments(run: Run) -> None:
