@@ -15,6 +15,7 @@ from gateway.cli.arguments import build_arguments, read_object
 from gateway.cli.client import Client
 from gateway.cli.gateway_run import set_up_logs
 from gateway.cli.grammar import Parser
+from gateway.cli.interrupts import interruptible
 from gateway.cli.left_out import TOLD_HERE, left_out, tell_left_out
 from gateway.cli.output import add_format, chosen_format, fields, note, show, table
 from gateway.cli.plain_text import printable
@@ -169,7 +170,7 @@ def _with_client(
             finally:
                 client.close()
 
-    return trio.run(run)
+    return trio.run(interruptible, run)
 
 
 def _with_gateway_flags(arguments: Namespace) -> Namespace:

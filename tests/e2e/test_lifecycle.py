@@ -141,6 +141,20 @@ def test_signals_end_the_stdio_form(
         assert containers(place) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_end_a_call_from_the_terminal(
+    place: Place, echo: Entry, containers: Containers, number: signal.Signals
+) -> None:
+    """`timeout` sends one of these, and so does a terminal that is closed."""
+    place.write({"one": echo()})
+    words = place.command("tools", "call", "sleep", f"ms={LONG_MS}")
+    with subprocess.Popen(words, env=place.environ, stderr=subprocess.DEVNULL) as process:
+        await_true(lambda: containers(place) != [], "the call has a container", GONE_S)
+        process.send_signal(number)
+        assert process.wait(GONE_S) == 130
+    assert containers(place) == []
+
+
 def test_sigterm_lets_calls_finish(place: Place, echo: Entry, containers: Containers) -> None:
     """The call in flight gets its answer, new ones are refused, then nothing is left."""
     place.write({"one": echo()})
