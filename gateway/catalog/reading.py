@@ -37,8 +37,9 @@ class Reading:
     def catalogs(self) -> tuple[tuple[ParsedCatalog, ...], bool]:
         """All catalogs, lowest precedence first, and whether they are the built-in one for want of any."""
         options = self._options
-        named = [self._named_catalog(name) for name in options.catalogs]
-        extra = [self._named_catalog(name) for name in options.additional_catalogs]
+        named = [self._named_catalog(name, "--catalog") for name in options.catalogs]
+        more = options.additional_catalogs
+        extra = [self._named_catalog(name, "--additional-catalog") for name in more]
         if named:
             return (*named, *extra), False
         files = sources.home_catalogs(self._home)
@@ -81,18 +82,21 @@ class Reading:
 
     def registries(self) -> list[Registry]:
         """The contents of all registry files."""
-        return self._settings("--registry", self.registry_paths(), Registry, parse_registry)
+        more = len(self._options.additional_registries)
+        return self._settings("registry", self.registry_paths(), more, Registry, parse_registry)
 
     def configs(self) -> list[ServerConfig]:
         """The contents of all config files."""
-        return self._settings("--config", self.config_paths(), ServerConfig, parse_config)
+        more = len(self._options.additional_configs)
+        return self._settings("config", self.config_paths(), more, ServerConfig, parse_config)
 
     def tool_lists(self) -> list[ToolLists]:
         """The contents of all tools files."""
-        return self._settings("--tools-config", self.tools_paths(), ToolLists, parse_tools)
+        more = len(self._options.additional_tools_configs)
+        return self._settings("tools-config", self.tools_paths(), more, ToolLists, parse_tools)
 
-    def _named_catalog(self, named: str) -> ParsedCatalog:
-        """A catalog that the command line names: it must be there."""
+    def _named_catalog(self, named: str, flag: str) -> ParsedCatalog:
+        """A catalog that a flag names: it must be there."""
         if sources.is_url(named):
             parsed, note = sources.fetch_catalog(named, self._home, self._cache)
             self.notes.extend([note] if note else [])
@@ -101,9 +105,9 @@ class Reading:
         try:
             return sources.read_catalog(path, self._cache)
         except FileNotFoundError as error:
-            raise sources.missing(named, path, "--catalog") from error
+            raise sources.missing(named, path, flag) from error
         except OSError as error:
-            raise CatalogError(f"--catalog {named}: {path}: {error.strerror}") from error
+            raise CatalogError(f"{flag} {named}: {path}: {error.strerror}") from error
 
     def _own_catalog(self, path: Path) -> ParsedCatalog | None:
         """A catalog of the home; it may have gone, or be unreadable."""
@@ -124,15 +128,20 @@ class Reading:
 
     def _settings(
         self,
-        flag: str,
+        what: str,
         paths: tuple[Path, ...],
+        more: int,
         kind: type[_Settings],
         parse: Callable[..., _Settings],
     ) -> list[_Settings]:
-        """Reads settings files; the home's own may be missing, even where a flag names it."""
+        """Reads settings files; the home's own may be missing, even where a flag names it.
+
+        The last `more` of them are those of the flag `--additional-…`.
+        """
         own = {self._home.registry, self._home.config, self._home.tools}
         found: list[_Settings] = []
-        for path in paths:
+        for index, path in enumerate(paths):
+            flag = f"--{what}" if index < len(paths) - more else f"--additional-{what}"
             try:
                 if path in own:
                     sources.require_file(path)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from gateway.catalog.reading import Reading
+from gateway.errors import CatalogError
 from gateway.home import Home
 from gateway.options import GatewayOptions
 
@@ -27,3 +30,25 @@ def test_pipes_in_the_home_are_faults_and_not_waited_for(tmp_path: Path) -> None
     ((parsed,), _) = named.catalogs()
     assert [entry.name for entry in parsed.entries] == ["a"]
     os.close(given)
+
+
+@pytest.mark.parametrize("additional", ["", "additional_"])
+@pytest.mark.parametrize("what", ["catalog", "registry", "config", "tools-config"])
+def test_what_is_not_there_is_named_with_its_flag(
+    tmp_path: Path, what: str, additional: str
+) -> None:
+    """Whoever gave both flags must know which one to correct."""
+    field = what.replace("-", "_").removesuffix("y")
+    field = f"{additional}{field}{'ies' if what == 'registry' else 's'}"
+    reading = Reading(GatewayOptions(home=str(tmp_path), **{field: ("gone.yaml",)}))
+    flag = f"--{additional.replace('_', '-')}{what}"
+    with pytest.raises(CatalogError, match=rf"^{flag} \S*gone.yaml: there is no file "):
+        _read_all(reading)
+
+
+def _read_all(reading: Reading) -> None:
+    """Everything that a start reads."""
+    reading.catalogs()
+    reading.registries()
+    reading.configs()
+    reading.tool_lists()
