@@ -257,7 +257,7 @@ def _images(invocation: Invocation, snapshot: Snapshot, engine: _Engine) -> Find
         fixes = [images[image] for image in missing]
         fix = "; ".join(list(dict.fromkeys(fixes))[:_SHOWN])
         return Finding("images", ok=False, text=f"not here yet: {_some(missing)}", fix=fix)
-    return Finding("images", ok=True, text=f"all {len(images)} are here")
+    return Finding("images", ok=True, text=f"{len(images)} of {len(images)} here")
 
 
 def _images_of(snapshot: Snapshot, program: str) -> dict[str, str]:

@@ -60,7 +60,7 @@ NOT_BUILT: Final[Mapping[tuple[str, ...], str]] = {
     ("catalog", "rm"): "delete the file that `catalog ls` names",
     ("catalog", "server"): "use `catalog show NAME` and `server inspect NAME`",
     ("catalog", "tag"): "copy the file that `catalog ls` names",
-    ("catalog", "update"): "URLs are read anew at each start",
+    ("catalog", "update"): "a URL is read anew at a start, once its copy is five minutes old",
     ("config", "dump"): "use `config get`",
     ("config", "read"): "use `config get`",
     ("config", "reset"): "use `config unset SERVER`",
