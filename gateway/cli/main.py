@@ -6,6 +6,7 @@ any command does.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -187,6 +188,10 @@ def _report(error: BaseException, *, debug: bool) -> int:
         if isinstance(leaf, OSError) and leaf.filename is not None:
             _complain(f"{leaf.filename}: {(leaf.strerror or 'cannot be used').lower()}")
             return FAILED
+        if isinstance(leaf, OSError) and leaf.errno == errno.ENOSPC:
+            _abandon_stdout()  # mostly it is what could not be written
+            _complain("no space left on device: make room where the output goes, and the home is")
+            return FAILED
     _complain(_internal(leaves[0]))
     return FAILED
 
@@ -229,7 +234,7 @@ def _wants_debug(words: Sequence[str], environ: Mapping[str, str]) -> bool:
 
 
 def _abandon_stdout() -> None:
-    """Points stdout at nothing, or the interpreter complains about the closed pipe at exit."""
+    """Points stdout at nothing, or the interpreter tries once more at exit, and complains in its own words."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, sys.stdout.fileno())
     os.close(nothing)

@@ -142,20 +142,38 @@ def test_debug_shows_the_traceback(
     assert "ValueError: why" in text
 
 
+PRINT_HELP = "import sys; from gateway.cli.main import main; sys.exit(main(['--help'], {}))"
+
+
 def test_closed_pipe_is_silent() -> None:
     """`mcpgw … | head` says nothing when head has had enough."""
-    code = "import sys; from gateway.cli.main import main; sys.exit(main(['--help'], {}))"
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as pipe:
         done = subprocess.run(
-            [sys.executable, "-c", code],
+            [sys.executable, "-c", PRINT_HELP],
             stdout=pipe,
             stderr=subprocess.PIPE,
             check=False,
             cwd=Path(__file__).parents[4],
         )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_full_disk_behind_stdout_is_no_internal_error(unbuffered: str) -> None:
+    """Whoever writes the output to a file is told to make room, once."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", PRINT_HELP],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            cwd=Path(__file__).parents[4],
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )
+    sentence = "no space left on device: make room where the output goes, and the home is"
+    assert (done.returncode, done.stderr.decode()) == (1, f"mcpgw: {sentence}\n")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"]])
