@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     words = tuple(sys.argv[1:] if argv is None else argv)
     surroundings = dict(os.environ if environ is None else environ)
     invocation = Invocation(environ=surroundings, words=words, script=sys.argv[0])
+    _spell_out_what_stdout_lacks()
     try:
         status = _dispatch(_as_plugin(invocation))
         sys.stdout.flush()
@@ -231,6 +233,12 @@ def _sentence(summary: str) -> str:
 def _wants_debug(words: Sequence[str], environ: Mapping[str, str]) -> bool:
     """Whether tracebacks were asked for; the words may be too broken to be parsed."""
     return "--debug" in words or "--debug=true" in words or bool(environ.get("DEBUG"))
+
+
+def _spell_out_what_stdout_lacks() -> None:
+    """Has characters that the locale lacks printed by their numbers, as on stderr: helps and tools have some."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _abandon_stdout() -> None:

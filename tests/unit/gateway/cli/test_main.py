@@ -176,6 +176,20 @@ def test_full_disk_behind_stdout_is_no_internal_error(unbuffered: str) -> None:
     assert (done.returncode, done.stderr.decode()) == (1, f"mcpgw: {sentence}\n")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_locale_without_a_character_is_no_internal_error(encoding: str) -> None:
+    """What stdout cannot show is spelt out."""
+    done = subprocess.run(
+        [sys.executable, "-c", PRINT_HELP.replace("'--help'", "'help', 'tools', 'call'")],
+        capture_output=True,
+        check=False,
+        cwd=Path(__file__).parents[4],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"usage: mcpgw tools call [flags] NAME [KEY=VALUE\\u2026]\n")
+
+
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"]])
 def test_overview_names_every_command(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """The first help shows all there is."""
