@@ -20,6 +20,7 @@ from msgspec import structs
 from gateway.cli.commands import ALIASES, COMMANDS, NOT_BUILT
 from gateway.cli.grammar import Parser, closest
 from gateway.cli.plain_text import printable
+from gateway.cli.values import debug_set
 from gateway.cli.verbs import Invocation, Verb
 from gateway.errors import ConfigError, GatewayError, OptionError
 
@@ -232,7 +233,7 @@ def _sentence(summary: str) -> str:
 
 def _wants_debug(words: Sequence[str], environ: Mapping[str, str]) -> bool:
     """Whether tracebacks were asked for; the words may be too broken to be parsed."""
-    return "--debug" in words or "--debug=true" in words or bool(environ.get("DEBUG"))
+    return "--debug" in words or "--debug=true" in words or debug_set(environ)
 
 
 def _spell_out_what_stdout_lacks() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.cli.grammar import Parser
+from gateway.cli.values import debug_set
 from gateway.cli.verbs import Invocation
 from gateway.errors import OptionError
 from gateway.home import in_container, locate_home
@@ -17,7 +18,6 @@ from gateway.options import GatewayOptions
 
 _STARTER: Final = "starter"
 """What `--catalog` calls the built-in catalog (gateway.catalog.sources, which brings more imports than a name is worth)."""
-_NO: Final = frozenset({"", "0", "false", "no", "off"})
 
 
 def define_selection(parser: Parser) -> None:
@@ -77,8 +77,8 @@ def read_selection(arguments: Namespace, invocation: Invocation) -> GatewayOptio
 
 
 def debug_wanted(arguments: Namespace, environ: Mapping[str, str]) -> bool:
-    """Whether details are logged: `--debug`, or DEBUG set to anything that is not a no."""
-    return bool(arguments.debug) or environ.get("DEBUG", "").strip().lower() not in _NO
+    """Whether details are logged: `--debug`, or DEBUG in the environment."""
+    return bool(arguments.debug) or debug_set(environ)
 
 
 def selection(arguments: Namespace, invocation: Invocation) -> dict[str, Any]:

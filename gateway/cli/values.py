@@ -14,11 +14,17 @@ from typing import Final
 from gateway.errors import CatalogError
 
 _TRUE: Final = frozenset({"1", "t", "true", "y", "yes", "on"})
+_NO: Final = frozenset({"", "0", "false", "no", "off"})
 _FALSE: Final = frozenset({"0", "f", "false", "n", "no", "off", ""})
 _HIGHEST_PORT: Final = 65535
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 _SECONDS: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
+
+
+def debug_set(environ: Mapping[str, str]) -> bool:
+    """Whether DEBUG asks for details: it is set to anything that is not a no."""
+    return environ.get("DEBUG", "").strip().lower() not in _NO
 
 
 def truth(text: str) -> bool:

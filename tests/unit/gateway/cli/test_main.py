@@ -142,6 +142,21 @@ def test_debug_shows_the_traceback(
     assert "ValueError: why" in text
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"), [("1", True), ("0", False), ("off", False), ("", False)]
+)
+def test_debug_variable_shows_the_traceback(
+    value: str,
+    shown: object,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """DEBUG does as --debug does, unless it says no."""
+    monkeypatch.setattr(console, "verbs_of", lambda _: failing(ValueError("why")))
+    main(["version"], {**ENVIRON, "DEBUG": value})
+    assert ("Traceback" in capsys.readouterr().err) is shown
+
+
 PRINT_HELP = "import sys; from gateway.cli.main import main; sys.exit(main(['--help'], {}))"
 
 
