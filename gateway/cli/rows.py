@@ -113,7 +113,8 @@ def _broken(fault: EntryFault, snapshot: Snapshot) -> ServerRow:
     where = str(fault.origin)
     return ServerRow(
         name=fault.name or where,
-        enabled=fault.enabled,
+        # A fault of a settings file leaves the server as it is without that setting.
+        enabled=fault.enabled or fault.name in snapshot.servers,
         kind="" if entry is None else entry_kind(entry),
         image="" if entry is None else entry_image(entry),
         title="" if entry is None else entry.title,

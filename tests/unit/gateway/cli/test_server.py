@@ -86,6 +86,16 @@ def test_list_shows_state_and_reason(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("mine")
+@pytest.mark.parametrize("file", ["tools.yaml", "config.yaml"])
+def test_list_shows_what_a_broken_setting_leaves(run: Run, home: Path, file: str) -> None:
+    """Clients still see the server: the list does not say otherwise."""
+    (home / file).write_text("time: 3\n")
+    (row,) = (row for row in json.loads(run("server", "ls", "--json").out) if row["name"] == "time")
+    assert (row["enabled"], row["state"]) == (True, "broken")
+    assert f"{file}:1: `time` must be a " in row["reason"]
+
+
+@pytest.mark.usefixtures("mine")
 def test_list_for_people(run: Run) -> None:
     """The table has the columns that people look for; --enabled leaves out the rest."""
     done = run("server", "ls", "--enabled")
