@@ -10,7 +10,7 @@ import msgspec
 from gateway.catalog.merge import find_entry, suggest
 from gateway.catalog.model import EntryFault, Origin, ServerEntry
 from gateway.catalog.server_config import canonical
-from gateway.catalog.settings import Registry, ToolLists, by_server
+from gateway.catalog.settings import Registry, ToolLists
 
 EVERY: Final = "*"
 NOTHING_ENABLED: Final = "no server is enabled: run `mcpgw server enable NAME`, or say --servers NAME or --enable-all-servers"
@@ -81,7 +81,7 @@ def allowed_tools(entry: ServerEntry, selection: Selection) -> frozenset[str] | 
     `--tools` knows `*`, `tool`, `server:tool`, `server:*`, `image:tool` and `image:*`, in any letter case.
     """
     if not selection.tools:
-        listed = by_server(selection.tool_lists.lists, entry.name)
+        listed = selection.tool_lists.of(entry.name)
         return None if listed is None else frozenset(name.casefold() for name in listed)
     owners = {entry.name.casefold(), entry.image.casefold(), _bare_image(entry.image).casefold()}
     allowed: set[str] = set()

@@ -50,6 +50,11 @@ class ToolLists(msgspec.Struct, frozen=True):
     lists: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     faults: tuple[EntryFault, ...] = ()
 
+    def of(self, server: str) -> tuple[str, ...] | None:
+        """The tools of a server that are let through, None for all. Nobody knows what a broken file would let through: none."""
+        listed = by_server(self.lists, server)
+        return () if listed is None and any(fault.whole_file for fault in self.faults) else listed
+
 
 _Settings = TypeVar("_Settings", Registry, ServerConfig, ToolLists)
 _V = TypeVar("_V")
@@ -99,13 +104,14 @@ def parse_config(content: bytes, *, source: str) -> ServerConfig:
 
 
 def parse_tools(content: bytes, *, source: str) -> ToolLists:
-    """`<server>: [tool, …]`; a server that is absent, or null, has all its tools."""
+    """`<server>: [tool, …]`; a server that is absent, or null, has all its tools. A list that cannot be read lets none through."""
 
     def read(document: Table, faults: list[EntryFault]) -> ToolLists:
         lists: dict[str, tuple[str, ...]] = {}
         for name, value in document.items():
             with _Naming(faults, name, source, document):
                 if plain_value(value) is not None:
+                    lists[name] = ()
                     lists[name] = get.texts(document, name)
         return ToolLists(lists, tuple(faults))
 

@@ -58,8 +58,17 @@ def test_broken_part_costs_only_itself() -> None:
     assert config.values == {"b": {"k": 1}}
     (fault,) = config.faults
     assert (fault.name, fault.origin.line, fault.whole_file) == ("a", 1, False)
-    assert parse_tools(b"a: x\nb: [y]\n", source="t").lists == {"b": ("y",)}
+    tools = parse_tools(b"a: x\nb: [y]\n", source="t")
+    assert (tools.of("a"), tools.of("b"), tools.of("c")) == ((), ("y",), None)
     assert parse_registry(b"registry: {a: {config: 5}, b: {}}", source="r").servers == {"b": {}}
+
+
+def test_nobody_knows_what_a_broken_file_of_tools_would_let_through() -> None:
+    """So it is none, but for what another file says; what restricts must not open by breaking."""
+    tools = join_tools(
+        [parse_tools(b"a: [x", source="t"), parse_tools(b"b: [y]\n", source="other")]
+    )
+    assert (tools.of("a"), tools.of("b")) == ((), ("y",))
 
 
 def test_broken_file_is_one_fault() -> None:
