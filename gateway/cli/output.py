@@ -47,7 +47,7 @@ def show(value: object, arguments: Namespace, *, text: Callable[[], str] | str) 
     Args:
         value: Anything that msgspec encodes.
         arguments: What `add_format` was read into.
-        text: The lines of the table form, or what makes them.
+        text: The lines of the table form, or what makes them; nothing is printed where there are none.
     """
     match chosen_format(arguments):
         case "json":
@@ -55,7 +55,8 @@ def show(value: object, arguments: Namespace, *, text: Callable[[], str] | str) 
         case "yaml":
             print(msgspec.yaml.encode(value).decode(), end="")
         case _:
-            print(text if isinstance(text, str) else text())
+            if lines := text if isinstance(text, str) else text():
+                print(lines)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -79,6 +79,7 @@ def test_without_a_gateway_it_says_so(run: Run) -> None:
     done = run("ps", "--format", "json")
     assert (done.status, json.loads(done.out)) == (0, [])
     assert "no gateway of this home runs" in done.err
+    assert run("ps").out == ""
 
 
 @pytest.mark.parametrize(
