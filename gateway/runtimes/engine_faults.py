@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import ssl
 
 from gateway.errors import EngineRefuses, EngineUnreachable, ImageMissing, StartFailed
@@ -25,7 +26,8 @@ def unreachable(endpoint: Endpoint, error: Exception) -> EngineUnreachable:
             else f"check {endpoint.source}"
         )
         return EngineUnreachable(f"{where} is not running: {remedy}")
-    return EngineUnreachable(f"{where} does not answer ({error}): `docker version` shows more")
+    reason = str(error) if number is None else os.strerror(number).lower()
+    return EngineUnreachable(f"{where} does not answer ({reason}): `docker version` shows more")
 
 
 def _system_error(error: BaseException | None) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from pathlib import Path
 
@@ -54,6 +55,14 @@ def test_anything_else_is_shown() -> None:
     """What is not known is at least told."""
     sentence = str(unreachable(Endpoint(kind="unix", path="/s"), RuntimeError("odd")))
     assert sentence.endswith("does not answer (odd): `docker version` shows more")
+
+
+def test_what_the_system_says_is_not_shown_as_a_library_wraps_it() -> None:
+    """urllib3 has tuples of words and exceptions in its exceptions."""
+    error = RuntimeError(("Connection aborted.", ConnectionResetError(errno.ECONNRESET, "x")))
+    error.__cause__ = ConnectionResetError(errno.ECONNRESET, "x")
+    sentence = str(unreachable(Endpoint(kind="ssh", host="far"), error))
+    assert "does not answer (connection reset by peer): " in sentence
 
 
 @pytest.mark.parametrize(
