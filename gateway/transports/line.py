@@ -30,13 +30,13 @@ class Line:
     """
 
     def __init__(self, stream: Stream, nursery: trio.Nursery, deadline: Deadline) -> None:
-        self.outflow = Outflow(stream, nursery)
+        self.gone = trio.Event()
+        """Set when the client sends nothing more, or takes nothing more: who has sent ahead is not read from meanwhile."""
+        self.outflow = Outflow(stream, nursery, gone=self.gone.set)
         self.nursery = nursery
         self.deadline = deadline
         self.held = b""
         """What came and was not used yet."""
-        self.gone = trio.Event()
-        """Set when the client sends nothing more."""
         self.ends = False
         """Whether the connection ends with the answer under way."""
         self._stream = stream

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 import trio
@@ -24,14 +25,18 @@ class Outflow:
     Args:
         stream: the connection; closed by its owner.
         nursery: where what cannot be sent at once waits.
+        gone: called when the client is; perhaps more than once.
     """
 
-    def __init__(self, stream: Stream, nursery: trio.Nursery) -> None:
+    def __init__(
+        self, stream: Stream, nursery: trio.Nursery, *, gone: Callable[[], object]
+    ) -> None:
         self.broken = False
         """Whether the client is gone: nothing more is sent."""
         self._stream = stream
         self._plain = stream if isinstance(stream, ClientStream) else None
         self._nursery = nursery
+        self._gone = gone
         self._waiting: deque[bytes | memoryview] = deque()
         self._ending = False
         self._waiters = trio.lowlevel.ParkingLot()
@@ -94,6 +99,7 @@ class Outflow:
         self.broken = True
         self._waiting.clear()
         self._waiters.unpark_all()
+        self._gone()
 
     async def _drain(self) -> None:
         """Sends what waits."""

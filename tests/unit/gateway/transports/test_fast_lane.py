@@ -98,6 +98,19 @@ async def test_an_answer_reaches_a_client_that_has_ended_its_own_direction(lane:
         assert (await read_until(stream, b"never")).endswith(b'"result":{}}')
 
 
+async def test_a_stream_ends_with_a_client_that_has_sent_ahead(
+    lane: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not read from while the stream lasts: that it is gone shows when it is written to."""
+    monkeypatch.setattr(limits, "SSE_KEEPALIVE_S", 0.05)
+    async with lane.listen("/sse", Accept="text/event-stream") as stream:
+        await stream.event()
+        await stream.stream.send_all(b"P")
+        await trio.testing.wait_all_tasks_blocked(0.01)
+    with trio.fail_after(2):
+        await lane.last.was_closed.wait()
+
+
 async def test_a_large_answer_to_a_slow_reader_holds_up_nobody(lane: Site) -> None:
     """And what it asks next is not even read before it has taken that."""
     async with lane.connect() as client, await connect(lane) as slow:

@@ -21,7 +21,8 @@ class Pair:
         self, ours: ClientStream, theirs: trio.SocketStream, nursery: trio.Nursery
     ) -> None:
         self.ours, self.theirs, self.nursery = ours, theirs, nursery
-        self.outflow = Outflow(ours, nursery)
+        self.gone = trio.Event()
+        self.outflow = Outflow(ours, nursery, gone=self.gone.set)
 
 
 @pytest.fixture
@@ -138,6 +139,7 @@ async def test_writing_to_who_is_gone_breaks_it_quietly(pair: Pair) -> None:
         while not pair.outflow.broken:
             pair.outflow.write(b"x" * 1000)
             await trio.sleep(0.01)
+    assert pair.gone.is_set()
     pair.outflow.write(b"more")
 
 
