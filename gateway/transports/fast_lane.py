@@ -160,6 +160,8 @@ class FastLane:
             if self._given_up:
                 raise ClientLeft
         self._answer(self._front.take(head, posting, body))
+        # This task reads from now on, until the client says more: a body may be large.
+        del body
         await self.settled()
 
     async def _attend(self, serving: Serving) -> None:
@@ -287,8 +289,9 @@ class FastLane:
         self._settle()
 
     def _settle(self) -> None:
-        """The request is over."""
+        """The request is over. A connection that rests does not keep its last answer, which may be large."""
         self._busy = False
+        self._exchange = None
         self._line.rest()
         self._answered.set()
 

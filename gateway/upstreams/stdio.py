@@ -102,6 +102,8 @@ class StdioPipe:
                         await self._idle_writer.park()
                     if rest := self._write_now(self._next_batch()):
                         await self._link.send_all(rest)
+                    # It may be large, and nothing else to write for long.
+                    del rest
         except Gone:
             self._stop_sending(f"server {self._server!r} ({self.name}) no longer reads its input")
             # One that has ended is seen to by `receive`, which learns how; whoever closes first would never know. One that

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import weakref
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 import trio
@@ -14,6 +17,7 @@ from gateway.errors import Unauthorized
 from gateway.sharing import share
 from gateway.transports.fast_lane import FastLane
 from gateway.transports.front import Serving
+from gateway.transports.line import Line
 from tests.unit.gateway.transports.serving import EventStream, Site, request
 from tests.unit.gateway.transports.test_listen import post, read_until
 from tests.unit.gateway.transports.test_stateless_http import META, VERSION
@@ -109,6 +113,45 @@ async def test_a_stream_ends_with_a_client_that_has_sent_ahead(
         await trio.testing.wait_all_tasks_blocked(0.01)
     with trio.fail_after(2):
         await lane.last.was_closed.wait()
+
+
+async def test_a_connection_at_rest_does_not_keep_its_last_answer(lane: Site) -> None:
+    """Which may be large, and the next request a minute away."""
+    async with lane.connect(), await connect(lane) as stream:
+        await stream.send_all(post(lane, LATER))
+        await lane.last.has_waiting.wait()
+        exchange = weakref.ref(lane.last.waiting[0][1])
+        lane.last.answer()
+        assert b'"result":{}' in await read_until(stream, b"{}}")
+        gc.collect()
+        assert exchange() is None
+
+
+async def test_a_connection_at_rest_does_not_keep_its_last_request(
+    lane: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose body may be as large, and came in pieces then."""
+    forgotten = trio.Event()
+    body = Line.body
+
+    class Body(bytes):
+        def __del__(self) -> None:
+            forgotten.set()
+
+    async def watched(line: Line, *args: Any, **more: Any) -> bytes:
+        return Body(await body(line, *args, **more))
+
+    monkeypatch.setattr(Line, "body", watched)
+    async with lane.connect(), await connect(lane) as stream:
+        head, _, content = post(lane, LATER).partition(b"\r\n\r\n")
+        for piece in (head + b"\r\n\r\n" + content[:5], content[5:]):
+            await stream.send_all(piece)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        lane.last.answer()
+        assert b'"result":{}' in await read_until(stream, b"{}}")
+        lane.last.received.clear()
+        gc.collect()
+        assert forgotten.is_set()
 
 
 async def test_a_large_answer_to_a_slow_reader_holds_up_nobody(lane: Site) -> None:

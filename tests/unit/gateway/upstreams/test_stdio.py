@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -51,6 +52,26 @@ async def test_what_waits_is_written_at_once(pipe: StdioPipe, link: MemoryLink) 
         pipe.send(PING)
     assert await link.stdin.receive() == PING_LINE * 10
     assert link.writes == 1
+
+
+async def test_what_was_written_is_not_kept(
+    pipe: StdioPipe, link: MemoryLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be large, and the server idle from now on."""
+    rests: list[weakref.ref[memoryview]] = []
+    send_all = link.send_all
+
+    async def watched(rest: bytes | memoryview) -> None:
+        assert isinstance(rest, memoryview)
+        rests.append(weakref.ref(rest))
+        await send_all(rest)
+
+    monkeypatch.setattr(link, "send_nowait", lambda _: 1)
+    monkeypatch.setattr(link, "send_all", watched)
+    pipe.send(PING)
+    assert await link.stdin.receive() == PING_LINE[2:]
+    await trio.testing.wait_all_tasks_blocked()
+    assert [rest() for rest in rests] == [None]
 
 
 async def test_a_message_that_is_alone_is_written_at_once(
