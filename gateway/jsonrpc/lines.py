@@ -44,8 +44,10 @@ class LineSplitter:
         return found
 
     def rest(self) -> bytes:
-        """What has come of the line that has not ended; at the end of a stream it may be its last line."""
-        return bytes(self._begun.removesuffix(b"\r"))
+        """Takes what has come of the line that has not ended; at the end of a stream it may be its last line."""
+        rest = bytes(self._begun.removesuffix(b"\r"))
+        self._begun.clear()
+        return rest
 
     def _end_line(self, piece: bytes, found: list[bytes | TooLong | Edges]) -> None:
         """Adds the line that ends with `piece`, unless it is blank; one that is too long as what is known of it."""

@@ -29,10 +29,11 @@ def test_blank_lines_are_skipped() -> None:
 
 
 def test_rest_is_the_line_that_did_not_end() -> None:
-    """At the end of a stream its reader may still want it."""
+    """At the end of a stream its reader may still want it, once."""
     lines = LineSplitter(10)
     lines.feed(b"a\nbc\r")
     assert lines.rest() == b"bc"
+    assert lines.rest() == b""
 
 
 def test_a_line_that_is_too_long_is_reported_once_and_the_next_one_read() -> None:

@@ -292,6 +292,19 @@ async def test_what_is_learned_later_is_in_the_obituary(
     )
 
 
+async def test_a_last_message_without_the_end_of_its_line_comes_once(
+    pipe: StdioPipe, link: MemoryLink, nursery: trio.Nursery
+) -> None:
+    """Then the end, and not the same again for ever."""
+    nursery.start_soon(link.stdout.send, PONG_LINE.rstrip())
+    await trio.testing.wait_all_tasks_blocked()
+    nursery.start_soon(link.stdout.aclose)
+    assert await pipe.receive() == PONG
+    link.tell(0)
+    with pytest.raises(Gone, match="exited with status 0"):
+        await pipe.receive()
+
+
 async def test_of_a_server_that_never_spoke_all_is_waited_for(
     autojump_clock: MockClock, link: MemoryLink, nursery: trio.Nursery
 ) -> None:
