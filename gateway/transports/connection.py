@@ -124,15 +124,7 @@ class Connection:
         line.deadline.clear()
         bridge = self._bridge
         if bridge is None:
-            hypercorn = await self._hypercorn()
-            bridge = self._bridge = hypercorn.connect(
-                self._transport.socket,
-                line.outflow,
-                line.nursery,
-                secure=self._stream is not self._transport,
-                rest=line.rest,
-                close=self._close,
-            )
+            bridge = self._bridge = await self._connect(line)
         bridge.begin()
         await bridge.feed(head.plain)
         if bridge.is_websocket:
@@ -145,6 +137,26 @@ class Connection:
             elif not await line.more():
                 await bridge.end()
                 return
+
+    async def _connect(self, line: Line) -> Bridge:
+        """Hypercorn for this connection.
+
+        Raises:
+            ClientLeft: the client is gone.
+        """
+        hypercorn = await self._hypercorn()
+        try:
+            return hypercorn.connect(
+                self._transport.socket,
+                line.outflow,
+                line.nursery,
+                secure=self._stream is not self._transport,
+                rest=line.rest,
+                close=self._close,
+            )
+        except OSError as error:
+            # A connection that was reset has no addresses any more.
+            raise ClientLeft from error
 
     def _close(self) -> None:
         """Hypercorn wants the connection to end."""

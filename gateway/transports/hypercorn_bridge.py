@@ -55,7 +55,11 @@ class Hypercorn:
         rest: Callable[[], None],
         close: Callable[[], None],
     ) -> Bridge:
-        """A protocol for one connection. `rest` is called after each answer, or `close` where hypercorn wants an end."""
+        """A protocol for one connection. `rest` is called after each answer, or `close` where hypercorn wants an end.
+
+        Raises:
+            OSError: the client is gone already.
+        """
         tasks = TaskGroup()
         tasks._nursery = nursery  # noqa: SLF001 -- ours is open already, and outlives it
         bridge = Bridge(outflow, rest, close)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import struct
+
 import pytest
 import trio
 import trio.testing
 
 from gateway import limits
+from gateway.transports.head_check import CheckedHead
+from gateway.transports.line import Line
 from tests.unit.gateway.transports.serving import Site, serving
 from tests.unit.gateway.transports.test_connections import MUCH
 from tests.unit.gateway.transports.test_listen import (
@@ -96,6 +101,32 @@ async def test_what_is_refused_as_http_can_be_read(site: Site) -> None:
         assert b"connection: close" in answer
         await stream.send_eof()
         assert await closed(stream) == b""
+
+
+async def test_a_client_that_resets_its_connection_at_once_is_no_fault_of_ours(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its request is there, and nobody who has sent it: the log does not complain."""
+    left = trio.Event()
+    more = Line.head
+
+    async def late(line: Line) -> CheckedHead | None:
+        head = await more(line)
+        await trio.testing.wait_all_tasks_blocked()
+        await stream.aclose()
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        left.set()
+        return head
+
+    async with site.connect():
+        monkeypatch.setattr(Line, "head", late)
+        stream = await trio.open_tcp_stream("127.0.0.1", site.port)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await stream.send_all(GET_HEALTH)
+        with trio.fail_after(5):
+            await left.wait()
+        await trio.testing.wait_all_tasks_blocked(0.01)
+    assert "connection_failed" not in caplog.text
 
 
 @pytest.mark.slow
