@@ -183,8 +183,6 @@ class FastLane:
         finally:
             self._end(call)
 
-    # --- the request -------------------------------------------------------------------------------------------
-
     def _read(self, checked: CheckedHead) -> RequestHead | None:
         """The head of a request that the lane takes; None for any other."""
         target, _, query = checked.target.partition(b"?")
@@ -216,8 +214,6 @@ class FastLane:
         self._given_up = True
         refused("from_clients.BODY_STALL_S")
         self._reply(refusal(stalled()))
-
-    # --- the answer --------------------------------------------------------------------------------------------
 
     def _answer(self, outcome: Reply | Exchange) -> None:
         """Sends the answer, or sees to it that it is sent once it is made."""

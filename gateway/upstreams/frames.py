@@ -34,6 +34,7 @@ _batch = msgspec.json.Decoder(list[msgspec.Raw])
 _strict_batch = msgspec.json.Decoder(list[_Element])
 _SHOWN_BYTES = 200
 _OBJECT = b"{"
+_END = b"}"
 _METHOD = b'"method"'
 
 
@@ -89,10 +90,14 @@ class Frames:
 
         A frame with a method is a request of the server's own, under one of its own ids.
         """
-        if error.request_id is None or _METHOD in frame:
-            return []
+        answered = error.request_id
+        if answered is not None:
+            answered = None if _METHOD in frame else answered
+        elif frame.rstrip().endswith(_END):
+            # Broken inside, as by a byte that is no UTF-8. One that breaks off is the server's last, whose end says more.
+            answered = Edges.of(frame).answered
         text = f"server {self._server!r} sent an answer that is none: {error}"
-        return [Failure(error.request_id, INTERNAL_ERROR, text)]
+        return [] if answered is None else [Failure(answered, INTERNAL_ERROR, text)]
 
     def _unpack_batch(self, frame: bytes) -> list[Message]:
         try:
