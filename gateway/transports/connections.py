@@ -52,9 +52,12 @@ class ConnectionPool:
 
         Cancellation: neither a connection nor a slot is lost.
         """
-        if not self._slots.value:
+        # A turn of the loop may be long, and each new client waits for the turns of those before it.
+        try:
+            self._slots.acquire_nowait()
+        except trio.WouldBlock:
             refused("from_clients.MAX_CONNECTIONS")
-        await self._slots.acquire()
+            await self._slots.acquire()
         accepted: ClientStream | None = None
         try:
             accepted = ClientStream(await listener.accept(), self)

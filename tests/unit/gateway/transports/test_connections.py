@@ -144,6 +144,28 @@ async def test_past_the_bound_accept_waits(
     assert repr(ends.pool) == "<ConnectionPool 2 open>"
 
 
+async def test_a_connection_is_accepted_in_one_turn_of_the_loop(
+    ends: Ends, nursery: trio.Nursery
+) -> None:
+    """With many at work a turn is long, and whoever is new waits for those that are new as well."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    for _ in range(2):
+        await ends.connect()
+    nursery.start_soon(count)
+    await trio.lowlevel.checkpoint()
+    before = turns
+    for _ in range(2):
+        await ends.listener.accept()
+    assert turns - before <= 2
+
+
 async def test_a_cancelled_accept_keeps_its_slot(ends: Ends) -> None:
     """Cancelled while it waits for a client: both slots can still be used."""
     for _ in range(5):
