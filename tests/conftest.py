@@ -7,6 +7,7 @@ started (root), and is reported as not run elsewhere, which is a failure under `
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Generator, Iterator
@@ -87,6 +88,21 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         engines.stop(_state.started)
     if _state.missing and os.environ.get("CI") == "true":
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heeded_signals() -> None:
+    """Signals mean what they mean to most programs.
+
+    Started with `nohup`, or in the background of a script, the tests would ignore some, and so would whatever they start.
+    """
+    for number, action in (
+        (signal.SIGTERM, signal.SIG_DFL),
+        (signal.SIGHUP, signal.SIG_DFL),
+        (signal.SIGINT, signal.default_int_handler),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, action)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 
 import pytest
 import trio
@@ -11,19 +10,8 @@ import trio
 from gateway.cli.interrupts import interruptible
 from gateway.errors import UnknownTarget
 
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
 
-
-@pytest.fixture(autouse=True)
-def defaults() -> Iterator[None]:
-    """The signals mean what they mean to most programs, also where the tests were started with `nohup`."""
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in _ENDING}
-    yield
-    for number, action in before.items():
-        signal.signal(number, action)
-
-
-@pytest.mark.parametrize("number", _ENDING)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_ends_the_work(number: signal.Signals) -> None:
     """The work is cancelled, and so closes what it has opened; then the signal means again what it meant."""
     closed = False
@@ -49,9 +37,12 @@ async def test_an_ignored_signal_stays_ignored() -> None:
         await trio.lowlevel.checkpoint()
         return "done"
 
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    assert await interruptible(work) == "done"
-    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert await interruptible(work) == "done"
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 async def test_without_a_signal_nothing_differs() -> None:
