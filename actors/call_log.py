@@ -38,6 +38,7 @@ class CallLog:
             name: the tool, prompt or resource, as its server knows it.
             client: what the client calls itself.
         """
+        # Asked for the first row of each batch only.
         if not (self._rows or (self._enabled and log.shows_info)):
             return
         fields: dict[str, object] = {

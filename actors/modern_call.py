@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 import trio
 
+from actors.answers import has_failed
 from actors.call import Answer, Call
-from actors.losses import has_failed
 from actors.server_request import OVERLOADED, ServerRequest
 from gateway import limits
 from gateway.errors import GatewayError, MissingCapability

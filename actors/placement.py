@@ -9,9 +9,9 @@ from __future__ import annotations
 import trio
 
 from actors import assignment, sizing
+from actors.answers import failure_of
 from actors.call import Call
 from actors.container import Container
-from actors.losses import failure_of
 from actors.pool_parts import PoolParts
 from gateway.catalog.model import RemoteLaunch
 from gateway.errors import Unavailable

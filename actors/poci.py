@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 import trio
 
+from actors.answers import failure_of
 from actors.call import Answer, Call
 from actors.kit.guard import guard
-from actors.losses import failure_of
 from actors.relief import Holding
 from actors.reports import PoolState, Reports
 from actors.upstream import Opener

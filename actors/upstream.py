@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 import trio
 
+from actors.answers import checked, failure_of, loss_of
 from actors.call import Answer, Call
 from actors.dialects import LEGACY, Dialect
-from actors.losses import checked, failure_of, loss_of
 from actors.rounds import Rounds
 from actors.server_notes import ServerNotes
 from actors.server_questions import ServerQuestions

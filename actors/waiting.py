@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from actors.answers import failure_of
 from actors.call import Call
-from actors.losses import failure_of
 from gateway.errors import GatewayError
 from gateway.sharing import Turns
 

@@ -7,6 +7,8 @@ BYTES, made once. Nothing on trio that reads and writes a socket per call can be
 from __future__ import annotations
 
 import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import trio
@@ -25,6 +27,11 @@ def response(size: int) -> bytes:
 
 async def serve(port: int, content: bytes) -> None:
     """Answers on the loopback interface until cancelled."""
+    await listen(port, partial(_answer, content=content))
+
+
+async def listen(port: int, take: Callable[[trio.socket.SocketType], Awaitable[object]]) -> None:
+    """Hands each connection to a task of its own, on the loopback interface, until cancelled."""
     with trio.socket.socket() as listener:
         listener.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEADDR, 1)
         await listener.bind(("127.0.0.1", port))
@@ -33,7 +40,7 @@ async def serve(port: int, content: bytes) -> None:
             while True:
                 connection, _ = await listener.accept()
                 connection.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, 1)
-                nursery.start_soon(_answer, connection, content)
+                nursery.start_soon(take, connection)
 
 
 async def _answer(connection: trio.socket.SocketType, content: bytes) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 
 import trio
 
-from bench.floors.echo import response
+from bench.floors.echo import listen, response
 from bench.load.mcp import call_echo, initialize
 
 _CHUNK: Final = 64 * 1024
@@ -40,16 +40,9 @@ class Relay:
 
     async def serve(self, port: int) -> None:
         """Relays on the loopback interface until cancelled."""
-        with trio.socket.socket() as listener:
-            listener.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEADDR, 1)
-            await listener.bind(("127.0.0.1", port))
-            listener.listen(1024)
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._answer)
-                while True:
-                    connection, _ = await listener.accept()
-                    connection.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, 1)
-                    nursery.start_soon(self._take, connection)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._answer)
+            await listen(port, self._take)
 
     async def _take(self, connection: trio.socket.SocketType) -> None:
         """Has the server called for each piece that a client sends."""
@@ -65,7 +58,9 @@ class Relay:
         """Answers as many as the server does."""
         while True:
             await trio.lowlevel.wait_readable(self._answers)
-            for _ in range(os.read(self._answers, _CHUNK).count(b"\n")):
+            if not (came := os.read(self._answers, _CHUNK)):
+                raise EOFError("the server has ended")
+            for _ in range(came.count(b"\n")):
                 with suppress(OSError):
                     os.write(self._waiting.popleft().fileno(), self._content)
 

@@ -13,10 +13,10 @@ from unittest.mock import patch
 import msgspec
 
 from actors import assignment
+from actors.answers import failure_of
 from actors.assignment import Slot
 from actors.call import Call, Deadlines
 from actors.client_view import ClientView
-from actors.losses import failure_of
 from actors.pool_keeper import PoolKeeper
 from actors.session import Session
 from actors.session_calls import SessionCalls

@@ -1,10 +1,10 @@
-"""Errors as answers of calls."""
+"""What servers answer with, or fail to, as the answers of calls."""
 
 from __future__ import annotations
 
 import pytest
 
-from actors.losses import failure_of, loss_of
+from actors.answers import failure_of, loss_of
 from gateway.errors import Gone, Overloaded
 from gateway.jsonrpc.messages import Failure
 from tests.fakes.house import Answers
